@@ -86,39 +86,67 @@ static int check_size(const struct so_head_scan *scan, size_t end, const struct 
     return scan->lines > limits->header_count_max ? over(431, "there are too many header lines", out_why) : 0;
 }
 
+/* Something that is not HTTP at all (TLS, say) is told at its first byte, not when its time has run out. */
+static bool is_not_http(const struct so_head_scan *scan, const char *p, size_t n)
+{
+    if (scan->first > 0 || n == scan->line_at)
+        return false;
+    unsigned char c = (unsigned char)p[scan->line_at];
+    return c != '\r' && c != '\n' && (CLASS[c] & TCHAR) == 0;
+}
+
+/* The bytes that count against a limit do not depend on how the head is cut: the empty line never counts, whole or half. */
+static int check_rest(const struct so_head_scan *scan, const char *p, size_t n, const struct so_http_limits *limits,
+                      const char **out_why)
+{
+    bool is_half_empty = n == scan->line_at + 1 && p[scan->line_at] == '\r';
+    return check_size(scan, is_half_empty ? scan->line_at : n, limits, out_why);
+}
+
+/* A line whose LF is at `end`: 0, SO_SCAN_DONE when it ends the head, or a status. */
+static int take_line(struct so_head_scan *scan, const char *p, size_t end, const struct so_http_limits *limits,
+                     const char **out_why)
+{
+    bool is_empty = end == scan->line_at + 1 && p[scan->line_at] == '\r';
+    if (is_empty && scan->first > 0)
+        return SO_SCAN_DONE;
+    if (is_empty && scan->skip > 0)
+        return over(400, "there are empty lines before the request line", out_why);
+    if (is_empty) {
+        scan->skip = 2;
+    } else {
+        scan->lines += scan->first > 0;
+        int status = check_size(scan, end + 1, limits, out_why);
+        if (status != 0)
+            return status;
+        if (end == scan->line_at || p[end - 1] != '\r')
+            return over(400, "a line ends in LF without CR", out_why);
+        if (scan->first == 0)
+            scan->first = end + 1;
+    }
+    scan->at = scan->line_at = end + 1;
+    return SO_SCAN_MORE;
+}
+
 int so_head_scan(struct so_head_scan *scan, const char *p, size_t n, const struct so_http_limits *limits, size_t *out_len,
                  const char **out_why)
 {
-    const char *lf;
-    while (scan->at < n && (lf = memchr(p + scan->at, '\n', n - scan->at)) != NULL) {
-        size_t end = (size_t)(lf - p); /* of the line, at its LF */
-        if (end == scan->line_at || p[end - 1] != '\r')
-            return over(400, "a line ends in LF without CR", out_why);
-        bool is_empty = end == scan->line_at + 1;
-        if (is_empty && scan->first == 0) {
-            if (scan->skip > 0)
-                return over(400, "there are empty lines before the request line", out_why);
-            scan->skip = 2;
-        } else if (is_empty) {
-            *out_len = end + 1 - scan->skip;
-            return SO_SCAN_DONE;
-        } else {
-            scan->lines += scan->first > 0;
-            int status = check_size(scan, end + 1, limits, out_why);
-            if (status != 0)
-                return status;
-            if (scan->first == 0)
-                scan->first = end + 1;
+    while (scan->at < n) {
+        if (is_not_http(scan, p, n))
+            return over(400, "this is not an HTTP request", out_why);
+        const char *lf = memchr(p + scan->at, '\n', n - scan->at);
+        if (lf == NULL) {
+            scan->at = n;
+            break;
         }
-        scan->at = scan->line_at = end + 1;
+        size_t end = (size_t)(lf - p);
+        int status = take_line(scan, p, end, limits, out_why);
+        if (status == SO_SCAN_DONE)
+            *out_len = end + 1 - scan->skip;
+        if (status != SO_SCAN_MORE)
+            return status;
     }
-    scan->at = n;
-    /* Something that is not HTTP at all (TLS, say) is told at once, not when its time has run out. */
-    bool is_odd = scan->first == 0 && n > scan->line_at && p[scan->line_at] != '\r' &&
-                  (CLASS[(unsigned char)p[scan->line_at]] & TCHAR) == 0;
-    if (is_odd)
-        return over(400, "this is not an HTTP request", out_why);
-    return check_size(scan, n, limits, out_why);
+    return check_rest(scan, p, n, limits, out_why);
 }
 
 /* ---- the request line ---- */
