@@ -43,8 +43,7 @@ static int parse_form(struct so_arena *arena, struct so_str body, struct so_json
             rc = so_url_decode(arena, so_str_slice(pair, equals + 1, pair.n), true, &value, err);
         if (rc != SO_OK)
             return rc;
-        members[count++] =
-            (struct so_json_member){key.p, (uint32_t)key.n, so_json_key_hash(key), so_json_make_str(value)};
+        members[count++] = (struct so_json_member){key.p, (uint32_t)key.n, so_json_key_hash(key), so_json_make_str(value)};
     }
     *row = (struct so_json){.type = SO_JSON_OBJECT, .len = (uint32_t)count, .u.members = members};
     *out = (struct so_json){.type = SO_JSON_ARRAY, .len = 1, .u.items = row};

@@ -118,8 +118,8 @@ int so_csv_parse(struct so_arena *arena, struct so_str text, struct so_json *out
     struct so_json *rows = so_alloc_array(arena, row_max, sizeof(*rows));
     if (names == NULL || rows == NULL)
         return so_err_oom(err);
-    int rc = text.n == 0 ? malformed(&r, "expected a line with the names of the columns")
-                         : read_header(&r, names, max, &count);
+    int rc =
+        text.n == 0 ? malformed(&r, "expected a line with the names of the columns") : read_header(&r, names, max, &count);
     while (rc == SO_OK && r.at < text.n)
         rc = read_row(&r, names, count, &rows[row_count++]);
     if (rc == SO_OK)

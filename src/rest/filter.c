@@ -48,15 +48,15 @@ static const struct {
     struct so_str name;
     enum so_is is;
 } TRUTHS[] = {
-    {SO_STR_INIT("null"), SO_IS_NULL},         {SO_STR_INIT("not_null"), SO_IS_NOT_NULL},
-    {SO_STR_INIT("true"), SO_IS_TRUE},         {SO_STR_INIT("false"), SO_IS_FALSE},
-    {SO_STR_INIT("unknown"), SO_IS_UNKNOWN},
+    {SO_STR_INIT("null"), SO_IS_NULL},   {SO_STR_INIT("not_null"), SO_IS_NOT_NULL}, {SO_STR_INIT("true"), SO_IS_TRUE},
+    {SO_STR_INIT("false"), SO_IS_FALSE}, {SO_STR_INIT("unknown"), SO_IS_UNKNOWN},
 };
 
 /* Whether values end at ',' and ')' (inside and(), or()) or at the end of the parameter. */
 enum place { AT_TOP, IN_TREE };
 
-static int scan_operator(struct so_scan *s, const struct operator_row **out)
+/* NULL, and the cursor unmoved, when no operator is there. */
+static const struct operator_row *take_operator(struct so_scan *s)
 {
     size_t from = s->at, at = from;
     while (at < s->text.n && s->text.p[at] >= 'a' && s->text.p[at] <= 'z')
@@ -65,10 +65,9 @@ static int scan_operator(struct so_scan *s, const struct operator_row **out)
     for (size_t i = 0; i < COUNT_OF(OPERATORS); i++)
         if (so_str_eq(word, OPERATORS[i].name)) {
             s->at = at;
-            *out = &OPERATORS[i];
-            return SO_OK;
+            return &OPERATORS[i];
         }
-    return so_scan_fail(s, "\"not\" or operator (eq, gt, ...)");
+    return NULL;
 }
 
 static int scan_suffix(struct so_scan *s, enum operand operand, struct so_filter *f)
@@ -112,9 +111,9 @@ static int scan_element(struct so_scan *s, const char *stops, size_t stop_count,
     return SO_OK;
 }
 
-static int scan_list(struct so_scan *s, char open, char close, const struct so_name **out)
+static int scan_list(struct so_scan *s, char open, char close, struct so_name **out)
 {
-    const struct so_name **end = out;
+    struct so_name **end = out;
     const char stops[2] = {',', close};
     so_scan_blanks(s);
     if (!so_scan_take(s, open))
@@ -171,13 +170,12 @@ static int scan_value(struct so_scan *s, enum place place, struct so_str *out)
 
 static int scan_condition(struct so_scan *s, enum place place, struct so_filter *f)
 {
-    const struct operator_row *row = NULL;
     f->negated = so_scan_word(s, SO_STR("not."));
-    int rc = scan_operator(s, &row);
-    if (rc != SO_OK)
-        return rc;
+    const struct operator_row *row = take_operator(s);
+    if (row == NULL)
+        return so_scan_fail(s, "\"not\" or operator (eq, gt, ...)");
     f->op = row->op;
-    rc = scan_suffix(s, row->operand, f);
+    int rc = scan_suffix(s, row->operand, f);
     if (rc != SO_OK)
         return rc;
     if (row->operand == LIST)
@@ -193,19 +191,17 @@ static int scan_tree(struct so_scan *s, unsigned depth, struct so_filter **out);
 
 static int scan_branches(struct so_scan *s, unsigned depth, struct so_filter *tree)
 {
-    const struct so_filter **end = &tree->sub;
+    struct so_filter **end = &tree->sub;
     so_scan_blanks(s);
     if (!so_scan_take(s, '('))
         return so_scan_fail(s, "\"(\"");
     do {
-        struct so_filter *sub = NULL;
         so_scan_blanks(s);
-        int rc = scan_tree(s, depth + 1, &sub);
+        int rc = scan_tree(s, depth + 1, end);
         if (rc != SO_OK)
             return rc;
         so_scan_blanks(s);
-        *end = sub;
-        end = &sub->next;
+        end = &(*end)->next;
     } while (so_scan_take(s, ','));
     if (!so_scan_take(s, ')'))
         return so_scan_fail(s, "\",\" or \")\"");
@@ -218,7 +214,7 @@ static bool take_logic(struct so_scan *s, struct so_filter *tree)
 {
     struct so_scan ahead = *s;
     tree->negated = so_scan_word(&ahead, SO_STR("not."));
-    tree->logic = so_scan_word(&ahead, SO_STR("and")) ? SO_LOGIC_AND
+    tree->logic = so_scan_word(&ahead, SO_STR("and"))  ? SO_LOGIC_AND
                   : so_scan_word(&ahead, SO_STR("or")) ? SO_LOGIC_OR
                                                        : SO_LOGIC_LEAF;
     so_scan_blanks(&ahead);
@@ -260,7 +256,7 @@ static int add(struct so_request *r, const struct so_name *path, struct so_filte
     if (scope == NULL)
         return so_err_oom(err);
     *scope->filters_end = f;
-    scope->filters_end = (struct so_filter **)(void *)&f->next;
+    scope->filters_end = &f->next;
     return SO_OK;
 }
 
@@ -268,7 +264,7 @@ int so_filter_parse(struct so_request *r, struct so_str key, struct so_str value
 {
     struct so_scan k = {.text = key, .what = "failed to parse tree path", .arena = r->arena, .err = err};
     struct so_scan v = {.text = value, .what = "failed to parse filter", .arena = r->arena, .err = err};
-    const struct so_name *path = NULL;
+    struct so_name *path = NULL;
     struct so_filter *f = so_alloc_zero(r->arena, sizeof(*f));
     if (f == NULL)
         return so_err_oom(err);
@@ -286,7 +282,7 @@ int so_logic_parse(struct so_request *r, struct so_str key, struct so_str value,
     struct so_scan k = {.text = key, .what = "failed to parse logic path", .arena = r->arena, .err = err};
     struct so_scan v = {.text = value, .what = "failed to parse logic tree", .arena = r->arena, .err = err};
     struct so_field_name last;
-    const struct so_name *path = NULL, **end = &path;
+    struct so_name *path = NULL, **end = &path;
     struct so_filter *tree = so_alloc_zero(r->arena, sizeof(*tree));
     if (tree == NULL)
         return so_err_oom(err);
@@ -295,7 +291,7 @@ int so_logic_parse(struct so_request *r, struct so_str key, struct so_str value,
         return rc;
     tree->logic = so_str_eq(last.name, SO_STR("and")) ? SO_LOGIC_AND : SO_LOGIC_OR;
     while (*end != NULL && !so_str_eq((*end)->name, SO_STR("not")))
-        end = (const struct so_name **)(void *)&(*end)->next;
+        end = &(*end)->next;
     tree->negated = *end != NULL;
     *end = NULL;
     rc = scan_branches(&v, 0, tree);

@@ -50,7 +50,7 @@ int so_order_parse(struct so_request *r, struct so_str key, struct so_str value,
 {
     struct so_scan k = {.text = key, .what = "failed to parse tree path", .arena = r->arena, .err = err};
     struct so_scan s = {.text = value, .what = "failed to parse order", .arena = r->arena, .err = err};
-    const struct so_name *path = NULL;
+    struct so_name *path = NULL;
     const struct so_order *first = NULL, **end = &first;
     struct so_field_name last;
     int rc = so_scan_path(&k, &path, &last);

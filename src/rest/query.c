@@ -30,8 +30,7 @@ static size_t decode_into(char *out, struct so_str text, bool plus)
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
         int high, low;
-        if (c == '%' && i + 2 < text.n && (high = hex_digit(text.p[i + 1])) >= 0 &&
-            (low = hex_digit(text.p[i + 2])) >= 0) {
+        if (c == '%' && i + 2 < text.n && (high = hex_digit(text.p[i + 1])) >= 0 && (low = hex_digit(text.p[i + 2])) >= 0) {
             c = (char)(high * 16 + low);
             i += 2;
         } else if (c == '+' && plus) {
@@ -113,22 +112,17 @@ static const struct parameter {
     int (*parse)(struct so_request *r, struct so_str key, struct so_str value, struct so_err *err);
     unsigned how; /* ONCE: the first one counts; SUFFIX: a path may stand before the name */
 } PARAMETERS[] = {
-    {SO_STR_INIT("select"), parse_select, ONCE},
-    {SO_STR_INIT("columns"), parse_columns, ONCE},
-    {SO_STR_INIT("on_conflict"), parse_on_conflict, ONCE},
-    {SO_STR_INIT("order"), so_order_parse, SUFFIX},
-    {SO_STR_INIT("limit"), so_range_parse, SUFFIX},
-    {SO_STR_INIT("offset"), so_range_parse, SUFFIX},
-    {SO_STR_INIT("and"), so_logic_parse, SUFFIX},
-    {SO_STR_INIT("or"), so_logic_parse, SUFFIX},
+    {SO_STR_INIT("select"), parse_select, ONCE},           {SO_STR_INIT("columns"), parse_columns, ONCE},
+    {SO_STR_INIT("on_conflict"), parse_on_conflict, ONCE}, {SO_STR_INIT("order"), so_order_parse, SUFFIX},
+    {SO_STR_INIT("limit"), so_range_parse, SUFFIX},        {SO_STR_INIT("offset"), so_range_parse, SUFFIX},
+    {SO_STR_INIT("and"), so_logic_parse, SUFFIX},          {SO_STR_INIT("or"), so_logic_parse, SUFFIX},
 };
 
 static bool names_parameter(struct so_str key, const struct parameter *p)
 {
     if (so_str_eq(key, p->name))
         return true;
-    return (p->how & SUFFIX) != 0 && key.n > p->name.n && so_str_ends(key, p->name) &&
-           key.p[key.n - p->name.n - 1] == '.';
+    return (p->how & SUFFIX) != 0 && key.n > p->name.n && so_str_ends(key, p->name) && key.p[key.n - p->name.n - 1] == '.';
 }
 
 static int parse_parameter(struct so_request *r, struct so_str key, struct so_str value, unsigned *seen, struct so_err *err)

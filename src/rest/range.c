@@ -4,7 +4,7 @@
 int so_range_parse(struct so_request *r, struct so_str key, struct so_str value, struct so_err *err)
 {
     struct so_scan k = {.text = key, .what = "failed to parse tree path", .arena = r->arena, .err = err};
-    const struct so_name *path = NULL;
+    struct so_name *path = NULL;
     struct so_field_name last;
     int64_t number;
     int rc = so_scan_path(&k, &path, &last);

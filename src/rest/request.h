@@ -12,8 +12,8 @@
 
 #include "core/arena.h"
 #include "core/err.h"
-#include "json/json.h"
 #include "rest/rest.h"
+#include "json/json.h"
 
 /* A chain of such as a stranger may write: a deeper select or logic tree is refused. */
 enum { SO_REST_DEPTH_MAX = 32, SO_REST_ITEMS_MAX = 2000 };
@@ -52,7 +52,7 @@ struct so_select {
 /* A name in a list: columns=, on_conflict=, the path before a filter. */
 struct so_name {
     struct so_str name;
-    const struct so_name *next;
+    struct so_name *next;
 };
 
 enum so_op {
@@ -99,11 +99,11 @@ struct so_filter {
     enum so_quantifier quantifier;
     enum so_is is;
     struct so_field_name field;
-    struct so_str value;         /* of the operators with one value */
-    const struct so_name *list;  /* of IN and of a quantifier */
-    struct so_str language;      /* fts(language) */
-    const struct so_filter *sub; /* AND, OR */
-    const struct so_filter *next;
+    struct so_str value;    /* of the operators with one value */
+    struct so_name *list;   /* of IN and of a quantifier */
+    struct so_str language; /* fts(language) */
+    struct so_filter *sub;  /* AND, OR */
+    struct so_filter *next;
 };
 
 enum so_direction { SO_ORDER_DEFAULT, SO_ORDER_ASC, SO_ORDER_DESC };
@@ -155,10 +155,7 @@ enum so_media {
 /* "application/json; charset=utf-8" */
 struct so_str so_media_type(enum so_media media);
 static inline bool so_media_is_object(enum so_media m) { return m == SO_MEDIA_OBJECT || m == SO_MEDIA_OBJECT_STRIPPED; }
-static inline bool so_media_strips(enum so_media m)
-{
-    return m == SO_MEDIA_ARRAY_STRIPPED || m == SO_MEDIA_OBJECT_STRIPPED;
-}
+static inline bool so_media_strips(enum so_media m) { return m == SO_MEDIA_ARRAY_STRIPPED || m == SO_MEDIA_OBJECT_STRIPPED; }
 
 /* The rows of a body. */
 struct so_payload {
@@ -178,10 +175,10 @@ struct so_request {
     enum so_resource resource;
     struct so_str name; /* of the relation or function, decoded */
     const struct so_select *select;
-    struct so_scope top;      /* path NULL */
-    struct so_scope *scopes;  /* of embedded resources */
+    struct so_scope top;     /* path NULL */
+    struct so_scope *scopes; /* of embedded resources */
     bool has_columns;
-    const struct so_name *columns, *on_conflict;
+    struct so_name *columns, *on_conflict;
     struct so_prefer prefer;
     enum so_media media;
     bool named_schema; /* Accept-Profile or Content-Profile was given */
@@ -191,17 +188,18 @@ struct so_request {
 int so_request_parse(const struct so_rest_in *in, struct so_arena *arena, struct so_request *out,
                      struct so_err *err) SO_MUST_CHECK;
 
-
 /* ---- the parts, for request.c and the tests ---- */
 
 /* query.c */
 int so_query_parse(struct so_request *r, struct so_str query, struct so_err *err) SO_MUST_CHECK;
 /* %XX (and '+' as a blank when `plus`) undone; no copy when there is nothing to undo. */
-int so_url_decode(struct so_arena *arena, struct so_str text, bool plus, struct so_str *out, struct so_err *err) SO_MUST_CHECK;
+int so_url_decode(struct so_arena *arena, struct so_str text, bool plus, struct so_str *out,
+                  struct so_err *err) SO_MUST_CHECK;
 /* The scope of a path, made when it is not there; NULL when memory ran out. */
 struct so_scope *so_request_scope(struct so_request *r, const struct so_name *path);
 
-int so_select_parse(struct so_arena *arena, struct so_str text, const struct so_select **out, struct so_err *err) SO_MUST_CHECK;
+int so_select_parse(struct so_arena *arena, struct so_str text, const struct so_select **out,
+                    struct so_err *err) SO_MUST_CHECK;
 /* `key` is the whole name of the parameter, with its path. */
 int so_filter_parse(struct so_request *r, struct so_str key, struct so_str value, struct so_err *err) SO_MUST_CHECK;
 int so_logic_parse(struct so_request *r, struct so_str key, struct so_str value, struct so_err *err) SO_MUST_CHECK;

@@ -171,7 +171,7 @@ int so_scan_field(struct so_scan *s, struct so_field_name *out)
     return rc;
 }
 
-static int append_name(struct so_scan *s, struct so_str name, const struct so_name ***end)
+static int append_name(struct so_scan *s, struct so_str name, struct so_name ***end)
 {
     int rc = so_scan_count(s);
     if (rc != SO_OK)
@@ -185,9 +185,9 @@ static int append_name(struct so_scan *s, struct so_str name, const struct so_na
     return SO_OK;
 }
 
-int so_scan_names(struct so_scan *s, const struct so_name **out)
+int so_scan_names(struct so_scan *s, struct so_name **out)
 {
-    const struct so_name **end = out;
+    struct so_name **end = out;
     *out = NULL;
     for (;;) {
         so_scan_blanks(s);
@@ -205,9 +205,9 @@ int so_scan_names(struct so_scan *s, const struct so_name **out)
     }
 }
 
-int so_scan_path(struct so_scan *s, const struct so_name **out_path, struct so_field_name *out_field)
+int so_scan_path(struct so_scan *s, struct so_name **out_path, struct so_field_name *out_field)
 {
-    const struct so_name **end = out_path;
+    struct so_name **end = out_path;
     *out_path = NULL;
     for (;;) {
         struct so_str name;

@@ -41,8 +41,8 @@ int so_scan_identifier(struct so_scan *s, struct so_str *out) SO_MUST_CHECK;
 /* A name and its JSON path, blanks around it. */
 int so_scan_field(struct so_scan *s, struct so_field_name *out) SO_MUST_CHECK;
 /* a,b,c up to the end. */
-int so_scan_names(struct so_scan *s, const struct so_name **out) SO_MUST_CHECK;
+int so_scan_names(struct so_scan *s, struct so_name **out) SO_MUST_CHECK;
 /* a.b.c->d: the names before the last one, and the field. */
-int so_scan_path(struct so_scan *s, const struct so_name **out_path, struct so_field_name *out_field) SO_MUST_CHECK;
+int so_scan_path(struct so_scan *s, struct so_name **out_path, struct so_field_name *out_field) SO_MUST_CHECK;
 
 #endif
