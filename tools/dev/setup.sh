@@ -2,7 +2,7 @@
 
 PACKAGES_BUILD=(gcc meson ninja-build pkg-config libuv1-dev libssl-dev libsqlite3-dev libpcre2-dev libargon2-dev libidn2-dev
     libunistring-dev libcrypt-dev)
-PACKAGES_TEST=(libcmocka-dev nodejs chromium curl)
+PACKAGES_TEST=(libcmocka-dev nodejs chromium curl sqlite3 libtest-json-schema-acceptance-perl)
 PACKAGES_LINT=(clang clang-format clang-tidy libclang-rt-14-dev)
 PACKAGES_BENCH=(wrk nginx-light libsimdjson-dev g++)
 
@@ -18,7 +18,7 @@ HELP
 is_installed() {
     case "$1" in
         # Any way of having them will do, not only Debian's package.
-        gcc | meson | curl | clang | clang-format | clang-tidy | wrk | chromium) command -v "$1" >/dev/null ;;
+        gcc | meson | curl | sqlite3 | clang | clang-format | clang-tidy | wrk | chromium) command -v "$1" >/dev/null ;;
         g++) command -v g++ >/dev/null ;;
         ninja-build) command -v ninja >/dev/null ;;
         pkg-config) command -v pkg-config >/dev/null ;;
