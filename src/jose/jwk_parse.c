@@ -189,6 +189,20 @@ static EVP_PKEY *import(const char *type, OSSL_PARAM *params, bool is_private)
     return ok ? pkey : NULL;
 }
 
+/* Whether an RSA key's members agree.  Signing alone would not tell: OpenSSL works around a wrong "dp", and never looks at a
+ * wrong "d" beside right ones.  A key without p, q and the rest has nothing that could disagree but what signing shows. */
+static bool is_consistent(EVP_PKEY *pkey, const struct parts *parts)
+{
+    if (parts->bytes[P].p == NULL)
+        return true;
+    ERR_set_mark();
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+    bool ok = ctx != NULL && EVP_PKEY_pairwise_check(ctx) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    ERR_pop_to_mark();
+    return ok;
+}
+
 static int read_asymmetric(const struct so_json *jwk, struct so_jwk_traits *traits, struct parts *parts, struct so_jwk **out,
                            struct so_err *err)
 {
@@ -216,6 +230,10 @@ static int read_asymmetric(const struct so_json *jwk, struct so_jwk_traits *trai
     if (pkey == NULL)
         return so_fail(err, SO_EINVAL,
                        is_rsa ? "the JWK's members make no RSA key" : "the JWK's \"x\" and \"y\" are no point on the curve");
+    if (is_rsa && !is_consistent(pkey, parts)) {
+        EVP_PKEY_free(pkey);
+        return so_fail(err, SO_EINVAL, "the JWK's members do not belong together, or \"p\" and \"q\" are not prime");
+    }
     return so_jwk_from_pkey(pkey, traits, out, err);
 }
 
