@@ -44,10 +44,13 @@ struct so_json_member {
 };
 
 struct so_json_options {
-    uint32_t depth_max;     /* nesting of arrays and objects; 0 means SO_JSON_DEPTH_MAX */
+    uint32_t depth_max;     /* nesting of arrays and objects; 0 means SO_JSON_DEPTH_MAX; at most SO_JSON_DEPTH_LIMIT */
     bool reject_duplicates; /* two members of one name are an error (I-JSON, RFC 7493 section 2.3) */
 };
-enum { SO_JSON_DEPTH_MAX = 512 };
+enum {
+    SO_JSON_DEPTH_MAX = 512,
+    SO_JSON_DEPTH_LIMIT = 4096 /* whatever the options say: what walks a value may recurse */
+};
 
 /* Parses one text of at most 4 GiB - 1; white space around it is fine, anything else after it is not.
  * SO_EINVAL with err->at at the offending byte and a message such as "expected ',' or '}'"; SO_ELIMIT for depth or size;
@@ -77,6 +80,8 @@ static inline struct so_json so_json_make_str(struct so_str s)
 
 /* Equal as JSON Schema and RFC 8259 readers see it: numbers by exact value (1 == 1.0 == 10e-1), objects without order. */
 bool so_json_eq(const struct so_json *a, const struct so_json *b);
+/* Equal values have equal hashes.  A table that strangers can fill takes a random seed. */
+uint64_t so_json_hash(const struct so_json *v, uint64_t seed);
 
 /* ---- numbers, exactly (json/number.c) ---- */
 
