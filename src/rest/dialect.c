@@ -108,7 +108,16 @@ const struct so_dialect so_dialect_sqlite = {
     /* ->> gives 1 and 0 for true and false, and numbers as numbers; PostgreSQL's gives text. */
     .path_text = "CASE json_type($c, $p) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST($c ->> $p AS TEXT) END",
     .path_value = "($c ->> $p)",
-    .json_column = "json($c)",
+    .json_operators =
+        {
+            [SO_OP_EQ] = " = ",
+            [SO_OP_NEQ] = " <> ",
+            [SO_OP_GT] = " > ",
+            [SO_OP_GTE] = " >= ",
+            [SO_OP_LT] = " < ",
+            [SO_OP_LTE] = " <= ",
+            [SO_OP_ISDISTINCT] = " IS NOT ",
+        },
     .json_value = "json($v)",
     .casts =
         {
@@ -139,7 +148,6 @@ const struct so_dialect so_dialect_sqlite = {
     .nulls_are_smallest = true,
     .object = "so_object(",
     .rows = "so_rows(",
-    .input = "so_input($i)",
-    .input_value = "so_value($i, i, $n)",
-    .input_has = "so_has($i, i, $n)",
+    .input_value = "so_value(",
+    .input_has = "so_has(",
 };

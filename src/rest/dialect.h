@@ -23,15 +23,16 @@ struct so_dialect {
     /* A JSON path: its parameter's text, and what it finds as JSON, as text, and as a value that sorts. */
     bool (*json_path)(const struct so_json_step *steps, struct so_text *out);
     const char *path_json, *path_text, *path_value;
-    /* A comparison of JSON with JSON. */
-    const char *json_column, *json_value;
+    /* A comparison of JSON with JSON: the operator and the value's side. */
+    const char *json_operators[SO_OP_COUNT];
+    const char *json_value;
     const char *casts[SO_TYPE_COUNT]; /* to the type; $c */
     const char *cast_boolean_text;
     const char *decimal_order; /* what makes a decimal's text compare by value; $c */
     const char *aggregates[SO_AGG_MIN + 1];
     bool nulls_are_smallest; /* NULL sorts before everything unless told otherwise */
     const char *object, *rows;
-    const char *input, *input_value, *input_has; /* $i the input's parameter, $n the column */
+    const char *input_value, *input_has; /* functions of (input, row, column) */
 };
 
 extern const struct so_dialect so_dialect_sqlite;
