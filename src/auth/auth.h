@@ -1,7 +1,7 @@
 /* auth.h: accounts, sessions and tokens in the dialect of Supabase Auth.  Knows no sockets.
  *
  *   identify:  apikey + Authorization -> struct so_identity     on the event loop: no query, no allocation for a token seen
- * before handle:    one request -> one reply                          on a worker thread: straight-line code that may block
+ *   handle:    one request -> one reply                            on a worker thread: straight-line code that may block
  *
  * The endpoint table is auth/endpoints.c.  Tables of its own in the database: auth_users, auth_identities, auth_sessions,
  * auth_refresh_tokens, auth_audit_log (auth/tables.c). */
@@ -11,6 +11,7 @@
 #include "core/arena.h"
 #include "core/buf.h"
 #include "core/err.h"
+#include "crypto/password.h"
 #include "db/db.h"
 #include "db/identity.h"
 
@@ -22,7 +23,11 @@ struct so_auth_settings {
     int64_t token_lifetime;        /* seconds, 3600 */
     int64_t refresh_reuse_seconds; /* grace window, 10 */
     size_t password_min;           /* characters, 6 */
-    bool signup_disabled, anonymous_enabled, autoconfirm;
+    bool signup_disabled, anonymous_enabled;
+    bool autoconfirm;          /* an address counts as confirmed at once; must be true as long as there is no mail */
+    bool rate_limits;          /* the fixed windows of auth/limits.c; off only for tests and benchmarks */
+    bool weak_secrets_allowed; /* a well-known or repetitive jwt_secret is refused without this: for development only */
+    struct so_password_cost password_cost; /* of new hashes; zeros: SO_PASSWORD_COST_DEFAULT */
     const char *keys_path; /* file of the signing keys (a JWKS with private members, mode 0600), made when it is not there */
 };
 
@@ -59,13 +64,15 @@ struct so_auth_in {
     struct so_str body;
     struct so_str apikey, authorization; /* headers; {NULL,0} when absent */
     struct so_str api_version;           /* X-Supabase-Api-Version */
-    struct so_str peer, user_agent;
+    struct so_str peer; /* the client's address without its port: rate limits and the audit log go by it */
+    struct so_str user_agent;
 };
 
 struct so_auth_out {
     int status;
-    struct so_auth_header headers[8];
+    struct so_auth_header headers[8]; /* Content-Type among them; in the arena or literals */
     size_t header_count;
+    struct so_str failure; /* of a 5xx: the reason for the log, which the client is not told; else {NULL,0} */
 };
 
 /* Whether this endpoint can be answered on the event loop (JWKS, health, settings): it neither blocks nor hashes. */
