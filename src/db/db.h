@@ -6,6 +6,7 @@
  *
  * The writer alone checkpoints, too (readers never do, not even when they close): SQLite before 3.51.3 can corrupt a WAL
  * when two connections write or checkpoint at the same instant (sqlite.org/wal.html#walresetbug).
+ * A statement that runs into its deadline fails with SO_ETIMEOUT; a lock that another process holds with SO_EBUSY.
  * Errors of the database become SO_EDB with err->id the SQLSTATE of PostgreSQL (23505, 23503, 23502, 23514, 57014, ...). */
 #ifndef SO_DB_DB_H
 #define SO_DB_DB_H
@@ -24,7 +25,7 @@ struct so_db_options {
     unsigned pool_size;    /* readers for worker threads; 0 means 4 */
     size_t queue_max;      /* jobs waiting for the writer; 0 means 4096; beyond it SO_EBUSY */
     size_t batch_max;      /* jobs in one commit; 0 means 256 */
-    unsigned statement_ms; /* time limit of a statement on workers and the writer; 0 means 8000 */
+    unsigned statement_ms; /* time limit of a job, and of what a worker does with a reader it took; 0 means 8000 */
     bool read_only;        /* no writer: for commands that only look */
 };
 
@@ -52,13 +53,23 @@ struct so_db_job {
     void (*done)(struct so_db_job *job);
     int rc;                 /* for done() */
     struct so_err err;      /* for done() */
+    bool repeatable;        /* run() may be called again after its changes were undone, and then starts from scratch: see below */
+    bool alone;             /* see so_db_migrate() */
     struct so_db_job *next; /* private */
 };
+/* Some failures (a statement stopped in the middle of a write, a full disk, no memory) make SQLite undo the whole
+ * transaction.  The other jobs of the batch are then run again when they are repeatable, else they fail with 40001. */
+
 /* Queues.  The job is the caller's until done().  SO_EBUSY when the queue is full, SO_ECLOSED, SO_EDENIED when read only. */
 int so_db_submit(struct so_db *db, struct so_db_job *job, struct so_err *err) SO_MUST_CHECK;
 /* The same, waiting for the end: for worker threads and commands. */
 int so_db_write(struct so_db *db, int (*run)(void *arg, struct so_conn *conn, struct so_err *err), void *arg,
                 struct so_err *err) SO_MUST_CHECK;
+/* The same for changes of the schema: alone in its transaction, without a time limit, and with foreign keys not enforced while
+ * it runs, since dropping a table would otherwise delete or nullify the rows that refer to it.  They are all checked before
+ * the commit: 23503. */
+int so_db_migrate(struct so_db *db, int (*run)(void *arg, struct so_conn *conn, struct so_err *err), void *arg,
+                  struct so_err *err) SO_MUST_CHECK;
 /* Counters for /metrics and benchmarks: commits, jobs, largest batch. */
 struct so_db_stats {
     uint64_t commits, jobs, batch_largest, queue_length;
