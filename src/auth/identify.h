@@ -14,6 +14,9 @@ enum so_auth_access {
 /* Whether a key that was configured is one: opaque with the right prefix, or a token of ours with the right role. */
 int so_auth_check_keys(struct so_auth *auth, struct so_err *err) SO_MUST_CHECK;
 
+/* anon, authenticated, service_role */
+bool so_auth_is_role(struct so_str name);
+
 /* Queries the database for SO_ACCESS_USER.  Errors are those of PROTOCOL.md section 2.3. */
 int so_auth_admit(struct so_auth_call *call, enum so_auth_access access, struct so_err *err) SO_MUST_CHECK;
 

@@ -16,15 +16,8 @@ enum {
 
 /* From documentation and templates; a part of the secret is enough. */
 static const char *const PLACEHOLDERS[] = {
-    "super-secret-jwt-token",
-    "your-super-secret",
-    "your-secret",
-    "your_secret",
-    "changeme",
-    "change-me",
-    "change_me",
-    "example-secret",
-    "placeholder",
+    "super-secret-jwt-token", "your-super-secret", "your-secret", "your_secret", "changeme", "change-me", "change_me",
+    "example-secret",         "placeholder",
 };
 
 static bool is_weak(struct so_str secret)

@@ -1,6 +1,6 @@
-/* keys.h: the keys that sign and verify access tokens: our own ES256 key from its file, and the shared secret if there is one.
- * Owns: the keys.   Threads: any, once opened; the ring does not change while the program runs, and when it will (rotation),
- * its version will tell caches so. */
+/* keys.h: the keys that sign and verify access tokens: our own ES256 key from its file, and the shared secret if there is
+ * one. Owns: the keys.   Threads: any, once opened; the ring does not change while the program runs, and when it will
+ * (rotation), its version will tell caches so. */
 #ifndef SO_AUTH_KEYS_H
 #define SO_AUTH_KEYS_H
 

@@ -14,7 +14,10 @@ static const struct field {
     size_t at; /* in struct so_auth_params */
     size_t max;
 } FIELDS[] = {
-#define FIELD(name, kind, max) {#name, kind, offsetof(struct so_auth_params, name), max}
+#define FIELD(name, kind, max)                                                                                              \
+    {                                                                                                                       \
+#name, kind, offsetof(struct so_auth_params, name), max                                                             \
+    }
     FIELD(id, TEXT, 64),
     FIELD(email, TEXT, 1024), /* longer ones than 255 get the sentence about addresses */
     FIELD(phone, TEXT, 64),

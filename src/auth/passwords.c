@@ -11,7 +11,8 @@ int so_auth_password_check(const struct so_auth *auth, struct so_str password, s
                                  SO_AUTH_PASSWORD_MAX);
     if (so_utf8_length(password) >= auth->settings.password_min)
         return SO_OK;
-    so_auth_fail_with(err, SO_AUTH_WEAK_PASSWORD, "Password should be at least %zu characters.", auth->settings.password_min);
+    so_auth_fail_with(err, SO_AUTH_WEAK_PASSWORD, "Password should be at least %zu characters.",
+                      auth->settings.password_min);
     so_err_details(err, "length");
     return SO_EINVAL;
 }
@@ -52,6 +53,8 @@ bool so_auth_password_is_outdated(const struct so_auth *auth, struct so_str hash
 struct so_str so_auth_password_dummy(struct so_arena *arena, const struct so_password_cost *cost)
 {
     /* Sixteen bytes of salt and a hash of zeros.  Nobody could find its password, and a match would not count. */
-    return so_arena_printf(arena, "$argon2id$v=19$m=%u,t=%u,p=%u$c29jbGUgc29jbGUgc29jbA$"
-                           "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", cost->memory_kib, cost->passes, cost->lanes);
+    return so_arena_printf(arena,
+                           "$argon2id$v=19$m=%u,t=%u,p=%u$c29jbGUgc29jbGUgc29jbA$"
+                           "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                           cost->memory_kib, cost->passes, cost->lanes);
 }

@@ -10,7 +10,8 @@ enum { SO_AUTH_PASSWORD_MAX = 72 }; /* bytes; what bcrypt can tell apart, and th
 int so_auth_password_check(const struct so_auth *auth, struct so_str password, struct so_err *err) SO_MUST_CHECK;
 int so_auth_password_hash(struct so_auth_call *call, struct so_str password, struct so_str *out,
                           struct so_err *err) SO_MUST_CHECK;
-/* Whether it is the one of `hash`.  hash.p == NULL (no such user, or one without password) costs the same time and is false. */
+/* Whether it is the one of `hash`.  hash.p == NULL (no such user, or one without password) costs the same time and is false.
+ */
 int so_auth_password_matches(struct so_auth_call *call, struct so_str password, struct so_str hash, bool *out,
                              struct so_err *err) SO_MUST_CHECK;
 bool so_auth_password_is_outdated(const struct so_auth *auth, struct so_str hash);

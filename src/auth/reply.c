@@ -69,12 +69,9 @@ static const struct so_auth_error_row *row_of_code(int code)
 {
     switch (code) {
     case SO_EBUSY:
-    case SO_ECLOSED:
-        return so_auth_error_row(SO_AUTH_BUSY);
-    case SO_ETIMEOUT:
-        return so_auth_error_row(SO_AUTH_TIMEOUT);
-    default:
-        return so_auth_error_row(SO_AUTH_UNEXPECTED);
+    case SO_ECLOSED: return so_auth_error_row(SO_AUTH_BUSY);
+    case SO_ETIMEOUT: return so_auth_error_row(SO_AUTH_TIMEOUT);
+    default: return so_auth_error_row(SO_AUTH_UNEXPECTED);
     }
 }
 

@@ -1,4 +1,5 @@
-/* reply.h: the forms of an answer: JSON, nothing, or an error in the dialect the client asked for (PROTOCOL.md section 2.2). */
+/* reply.h: the forms of an answer: JSON, nothing, or an error in the dialect the client asked for (PROTOCOL.md section 2.2).
+ */
 #ifndef SO_AUTH_REPLY_H
 #define SO_AUTH_REPLY_H
 

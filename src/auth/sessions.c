@@ -82,12 +82,11 @@ static int insert_session(struct so_auth_call *call, struct so_conn *conn, const
 {
     struct so_str agent = call->in->user_agent;
     agent.n = so_min_size(agent.n, USER_AGENT_MAX);
-    return so_auth_sql_run(conn,
-                           "INSERT INTO auth_sessions (id, user_id, aal, amr, created_at, user_agent, ip)"
-                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                           SO_VALUES(grant->session_id, grant->user.id, grant->aal, grant->amr, call->now, agent,
-                                     call->in->peer),
-                           NULL, err);
+    return so_auth_sql_run(
+        conn,
+        "INSERT INTO auth_sessions (id, user_id, aal, amr, created_at, user_agent, ip)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        SO_VALUES(grant->session_id, grant->user.id, grant->aal, grant->amr, call->now, agent, call->in->peer), NULL, err);
 }
 
 int so_session_begin(struct so_auth_call *call, struct so_conn *conn, const char *method, struct so_grant *grant,
@@ -178,8 +177,9 @@ static int issue_successor(struct so_auth_call *call, struct so_conn *conn, cons
     if (old.p == NULL)
         return so_err_oom(err);
     /* The time of the first use stays: a token cannot be kept alive by showing it again and again. */
-    int rc = so_auth_sql_run(conn, "UPDATE auth_refresh_tokens SET revoked_at = ?2 WHERE token_hash = ?1 AND revoked_at IS NULL",
-                             SO_VALUES(found->hash, call->now), NULL, err);
+    int rc =
+        so_auth_sql_run(conn, "UPDATE auth_refresh_tokens SET revoked_at = ?2 WHERE token_hash = ?1 AND revoked_at IS NULL",
+                        SO_VALUES(found->hash, call->now), NULL, err);
     if (rc == SO_OK)
         rc = so_auth_sql_run(conn, "DELETE FROM auth_refresh_tokens WHERE session_id = ?1 AND revoked_at < ?2",
                              SO_VALUES(found->session_id, old), NULL, err);
@@ -198,8 +198,9 @@ static int issue_successor(struct so_auth_call *call, struct so_conn *conn, cons
 /* Somebody else has the token, too: the family ends.  Its rows stay, so that every token of it says "already used". */
 static int end_family(struct so_auth_call *call, struct so_conn *conn, const struct found *found, struct so_err *err)
 {
-    int rc = so_auth_sql_run(conn, "UPDATE auth_refresh_tokens SET revoked_at = ?2 WHERE session_id = ?1 AND revoked_at IS NULL",
-                             SO_VALUES(found->session_id, call->now), NULL, err);
+    int rc =
+        so_auth_sql_run(conn, "UPDATE auth_refresh_tokens SET revoked_at = ?2 WHERE session_id = ?1 AND revoked_at IS NULL",
+                        SO_VALUES(found->session_id, call->now), NULL, err);
     if (rc == SO_OK)
         rc = so_auth_sql_run(conn, "UPDATE auth_sessions SET not_after = ?2 WHERE id = ?1",
                              SO_VALUES(found->session_id, call->now), NULL, err);
@@ -271,7 +272,8 @@ int so_session_refuse(struct so_auth_call *call, struct so_conn *conn, struct so
     char now[24], expires[24];
     snprintf(now, sizeof(now), "%lld", (long long)(call->now_us / 1000000));
     snprintf(expires, sizeof(expires), "%lld", (long long)until);
-    int rc = so_auth_sql_run(conn, "DELETE FROM auth_revocations WHERE expires_at <= ?1", SO_VALUES(so_str_c(now)), NULL, err);
+    int rc =
+        so_auth_sql_run(conn, "DELETE FROM auth_revocations WHERE expires_at <= ?1", SO_VALUES(so_str_c(now)), NULL, err);
     if (rc == SO_OK)
         rc = so_auth_sql_run(conn,
                              "INSERT INTO auth_revocations (id, expires_at) VALUES (?1, ?2)"

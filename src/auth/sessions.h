@@ -1,4 +1,5 @@
-/* sessions.h: sessions and their refresh tokens (PROTOCOL.md section 4.4).  All of it runs inside a transaction of the writer. */
+/* sessions.h: sessions and their refresh tokens (PROTOCOL.md section 4.4).  All of it runs inside a transaction of the
+ * writer. */
 #ifndef SO_AUTH_SESSIONS_H
 #define SO_AUTH_SESSIONS_H
 

@@ -26,13 +26,16 @@ static const struct column IDENTITY[] = {
 #undef X
 };
 
-#define NAME(column, member, form)  ", " #column
-#define MARK(column, member, form)  ", ?"
-#define SET(column, member, form)   ", " #column " = ?"
-#define USER_SELECT                 "SELECT 0" SO_USER_COLUMNS(NAME) " FROM auth_users "
-#define IDENTITY_SELECT             "SELECT 0" SO_IDENTITY_COLUMNS(NAME) " FROM auth_identities "
+#define NAME(column, member, form) ", " #column
+#define MARK(column, member, form) ", ?"
+#define SET(column, member, form)  ", " #column " = ?"
+#define USER_SELECT                "SELECT 0" SO_USER_COLUMNS(NAME) " FROM auth_users "
+#define IDENTITY_SELECT            "SELECT 0" SO_IDENTITY_COLUMNS(NAME) " FROM auth_identities "
 
-static struct so_str *field(void *row, const struct column *column) { return (struct so_str *)(void *)((char *)row + column->at); }
+static struct so_str *field(void *row, const struct column *column)
+{
+    return (struct so_str *)(void *)((char *)row + column->at);
+}
 
 static struct so_str field_of(const void *row, const struct column *column)
 {
@@ -74,8 +77,8 @@ static int add_identity(struct so_user *user, const struct so_user_identity *ide
 static int load_identities(struct so_conn *conn, struct so_user *user, struct so_arena *arena, struct so_err *err)
 {
     struct so_stmt *st;
-    int rc = so_auth_sql_start(conn, IDENTITY_SELECT "WHERE user_id = ?1 ORDER BY created_at, id", SO_VALUES(user->id), &st,
-                               err);
+    int rc =
+        so_auth_sql_start(conn, IDENTITY_SELECT "WHERE user_id = ?1 ORDER BY created_at, id", SO_VALUES(user->id), &st, err);
     if (rc != SO_OK)
         return rc;
     user->identities = NULL;
@@ -204,9 +207,9 @@ int so_user_insert(struct so_conn *conn, const struct so_user *user, struct so_e
 {
     struct so_str values[COUNT_OF(USER) + 1];
     values_of(user, user->id, values);
-    return so_auth_sql_run(conn,
-                           "INSERT INTO auth_users (is_sso_user" SO_USER_COLUMNS(NAME) ") VALUES (0" SO_USER_COLUMNS(MARK) ")",
-                           values, COUNT_OF(USER), NULL, err);
+    return so_auth_sql_run(
+        conn, "INSERT INTO auth_users (is_sso_user" SO_USER_COLUMNS(NAME) ") VALUES (0" SO_USER_COLUMNS(MARK) ")", values,
+        COUNT_OF(USER), NULL, err);
 }
 
 int so_user_update(struct so_auth_call *call, struct so_conn *conn, struct so_user *user, struct so_err *err)
@@ -214,9 +217,8 @@ int so_user_update(struct so_auth_call *call, struct so_conn *conn, struct so_us
     struct so_str values[COUNT_OF(USER) + 1];
     user->updated_at = call->now;
     values_of(user, user->id, values);
-    return so_auth_sql_run(conn,
-                           "UPDATE auth_users SET is_sso_user = is_sso_user" SO_USER_COLUMNS(SET) " WHERE id = ?", values,
-                           COUNT_OF(USER) + 1, NULL, err);
+    return so_auth_sql_run(conn, "UPDATE auth_users SET is_sso_user = is_sso_user" SO_USER_COLUMNS(SET) " WHERE id = ?",
+                           values, COUNT_OF(USER) + 1, NULL, err);
 }
 
 /* ---- identities and what metadata says about them ---- */
@@ -259,14 +261,14 @@ static int list_providers(struct so_auth_call *call, struct so_user *user, struc
     for (size_t i = 0; i < user->identity_count; i++)
         names[i] = so_json_make_str(user->identities[i].provider);
     members[0] = member("provider", names[0]);
-    members[1] = member("providers", (struct so_json){.type = SO_JSON_ARRAY, .len = (uint32_t)user->identity_count,
-                                                      .u.items = names});
+    members[1] = member("providers",
+                        (struct so_json){.type = SO_JSON_ARRAY, .len = (uint32_t)user->identity_count, .u.items = names});
     struct so_json patch = {.type = SO_JSON_OBJECT, .len = COUNT_OF(members), .u.members = members};
     return so_auth_merge(user->raw_app_meta_data, &patch, call->arena, &user->raw_app_meta_data, err);
 }
 
-static int make_identity(struct so_auth_call *call, struct so_user *user, const char *provider, struct so_user_identity **out,
-                         struct so_err *err)
+static int make_identity(struct so_auth_call *call, struct so_user *user, const char *provider,
+                         struct so_user_identity **out, struct so_err *err)
 {
     char id[37];
     so_random_uuid(id);
@@ -309,8 +311,8 @@ int so_user_identify(struct so_auth_call *call, struct so_conn *conn, struct so_
                          " ON CONFLICT (provider_id, provider) DO UPDATE SET identity_data = excluded.identity_data,"
                          " email = excluded.email, updated_at = excluded.updated_at",
                          SO_VALUES(identity->id, identity->provider_id, identity->provider, identity->user_id,
-                                   identity->identity_data, identity->email, identity->last_sign_in_at,
-                                   identity->created_at, identity->updated_at),
+                                   identity->identity_data, identity->email, identity->last_sign_in_at, identity->created_at,
+                                   identity->updated_at),
                          NULL, err);
     return rc == SO_OK ? list_providers(call, user, err) : rc;
 }
