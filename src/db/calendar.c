@@ -92,7 +92,8 @@ static bool read_date(struct reader *r, struct moment *m)
     }
     if (!take(r, '-') || !take_digits(r, 2, &m->month) || !take(r, '-') || !take_digits(r, 2, &m->day))
         return false;
-    bool is_day = m->year >= 1 && m->month >= 1 && m->month <= 12 && m->day >= 1 && m->day <= days_in_month(m->year, m->month);
+    bool is_day =
+        m->year >= 1 && m->month >= 1 && m->month <= 12 && m->day >= 1 && m->day <= days_in_month(m->year, m->month);
     r->is_out_of_range |= !is_day;
     return true;
 }

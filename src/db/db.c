@@ -82,7 +82,10 @@ int so_db_reader_open(struct so_db *db, struct so_conn **out, struct so_err *err
     return so_conn_open(db->path, SO_CONN_READER, out, err);
 }
 
-int so_db_reader_take(struct so_db *db, struct so_conn **out, struct so_err *err) { return so_pool_take(&db->pool, out, err); }
+int so_db_reader_take(struct so_db *db, struct so_conn **out, struct so_err *err)
+{
+    return so_pool_take(&db->pool, out, err);
+}
 
 void so_db_reader_give(struct so_db *db, struct so_conn *conn) { so_pool_give(&db->pool, conn); }
 
@@ -131,11 +134,8 @@ static int submit_and_wait(struct so_db *db, struct so_db_job options, int (*run
 {
     if (db->writer != NULL && so_writer_is_this_thread(db->writer))
         return so_fail(err, SO_EINVAL, "the writer cannot wait for itself");
-    struct waiter w = {.job = options,
-.run = run,
-.arg = arg,
-.lock = PTHREAD_MUTEX_INITIALIZER,
-.ended = PTHREAD_COND_INITIALIZER};
+    struct waiter w = {
+        .job = options, .run = run, .arg = arg, .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
     w.job.run = run_waiter;
     w.job.done = end_waiter;
     int rc = so_db_submit(db, &w.job, err);

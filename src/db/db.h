@@ -51,10 +51,10 @@ struct so_db_job {
     int (*run)(struct so_db_job *job, struct so_conn *conn, struct so_err *err);
     /* On the writer's thread, after the commit's fsync (rc == SO_OK) or the failure.  Be short: post to a loop. */
     void (*done)(struct so_db_job *job);
-    int rc;                 /* for done() */
-    struct so_err err;      /* for done() */
-    bool repeatable;        /* run() may be called again after its changes were undone, and then starts from scratch: see below */
-    bool alone;             /* see so_db_migrate() */
+    int rc;            /* for done() */
+    struct so_err err; /* for done() */
+    bool repeatable;   /* run() may be called again after its changes were undone, and then starts from scratch: see below */
+    bool alone;        /* see so_db_migrate() */
     struct so_db_job *next; /* private */
 };
 /* Some failures (a statement stopped in the middle of a write, a full disk, no memory) make SQLite undo the whole
@@ -65,9 +65,9 @@ int so_db_submit(struct so_db *db, struct so_db_job *job, struct so_err *err) SO
 /* The same, waiting for the end: for worker threads and commands. */
 int so_db_write(struct so_db *db, int (*run)(void *arg, struct so_conn *conn, struct so_err *err), void *arg,
                 struct so_err *err) SO_MUST_CHECK;
-/* The same for changes of the schema: alone in its transaction, without a time limit, and with foreign keys not enforced while
- * it runs, since dropping a table would otherwise delete or nullify the rows that refer to it.  They are all checked before
- * the commit: 23503. */
+/* The same for changes of the schema: alone in its transaction, without a time limit, and with foreign keys not enforced
+ * while it runs, since dropping a table would otherwise delete or nullify the rows that refer to it.  They are all checked
+ * before the commit: 23503. */
 int so_db_migrate(struct so_db *db, int (*run)(void *arg, struct so_conn *conn, struct so_err *err), void *arg,
                   struct so_err *err) SO_MUST_CHECK;
 /* Counters for /metrics and benchmarks: commits, jobs, largest batch. */

@@ -26,3 +26,18 @@ void so_identity_bind(const struct so_identity *who, struct so_stmt *st)
             so_stmt_bind_text(st, position, PARAMETERS[i].value);
     }
 }
+
+int so_identity_copy(const struct so_identity *who, struct so_arena *arena, struct so_identity *out, struct so_err *err)
+{
+    struct so_identity copy = *who;
+    struct so_str *const TEXTS[] = {&copy.uid, &copy.claims, &copy.session_id};
+    for (size_t i = 0; i < COUNT_OF(TEXTS); i++) {
+        if (TEXTS[i]->p == NULL)
+            continue;
+        *TEXTS[i] = so_arena_dup(arena, *TEXTS[i]);
+        if (TEXTS[i]->p == NULL)
+            return so_err_oom(err);
+    }
+    *out = copy;
+    return SO_OK;
+}

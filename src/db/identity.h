@@ -2,6 +2,8 @@
 #ifndef SO_DB_IDENTITY_H
 #define SO_DB_IDENTITY_H
 
+#include "core/arena.h"
+#include "core/err.h"
 #include "core/str.h"
 
 struct so_stmt;
@@ -21,6 +23,10 @@ struct so_identity {
 
 /* "anon", "authenticated", "service_role" */
 const char *so_role_name(enum so_role role);
+
+/* A copy whose text lives in `arena`. */
+int so_identity_copy(const struct so_identity *who, struct so_arena *arena, struct so_identity *out,
+                     struct so_err *err) SO_MUST_CHECK;
 
 /* Binds :auth_uid, :auth_role and :auth_jwt where the statement has them. */
 void so_identity_bind(const struct so_identity *who, struct so_stmt *st);

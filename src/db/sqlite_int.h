@@ -26,11 +26,11 @@ struct so_stmt {
 struct so_conn {
     sqlite3 *sqlite;
     enum so_conn_kind kind;
-    int64_t deadline;       /* on so_clock_mono_ns()'s scale */
-    int64_t now_us;         /* what so_now() says during this statement; 0: not asked yet */
-    bool ends_transactions; /* the writer itself is at work: BEGIN and COMMIT are allowed */
-    int wal_pages;          /* in the WAL after the last commit (writer) */
-    struct so_err raised;   /* what a function of ours failed with, until the step returns */
+    int64_t deadline;        /* on so_clock_mono_ns()'s scale */
+    int64_t now_us;          /* what so_now() says during this statement; 0: not asked yet */
+    bool ends_transactions;  /* the writer itself is at work: BEGIN and COMMIT are allowed */
+    int wal_pages;           /* in the WAL after the last commit (writer) */
+    struct so_err raised;    /* what a function of ours failed with, until the step returns */
     struct so_arena scratch; /* for one call of a function of ours */
     size_t taken;            /* statements out of the cache */
     size_t idle;             /* statements in it */

@@ -69,34 +69,39 @@ void so_stmt_reset_all(struct so_conn *conn)
             sqlite3_reset(st);
 }
 
-static int compile(struct so_conn *conn, struct so_str sql, uint64_t hash, struct so_stmt **out, struct so_err *err)
+/* NULL with *out_rc when it cannot be compiled. */
+static struct so_stmt *compile(struct so_conn *conn, struct so_str sql, uint64_t hash, int *out_rc, struct so_err *err)
 {
-    if (sql.n > INT32_MAX - 1)
-        return so_fail_http(err, SO_ELIMIT, 0, "54000", "the statement is too long");
+    if (sql.n > INT32_MAX - 1) {
+        *out_rc = so_fail_http(err, SO_ELIMIT, 0, "54000", "the statement is too long");
+        return NULL;
+    }
     struct so_stmt *st = so_malloc(sizeof(*st) + sql.n);
-    if (st == NULL)
-        return so_err_oom(err);
+    if (st == NULL) {
+        *out_rc = so_err_oom(err);
+        return NULL;
+    }
     *st = (struct so_stmt){.conn = conn, .hash = hash, .sql_len = sql.n};
     memcpy(st->sql, sql.p, sql.n);
+    conn->raised.code = SO_OK;
     int rc = sqlite3_prepare_v3(conn->sqlite, st->sql, (int)sql.n, SQLITE_PREPARE_PERSISTENT, &st->sqlite, NULL);
-    if (rc != SQLITE_OK || st->sqlite == NULL) {
-        so_free(st);
-        return rc != SQLITE_OK ? so_conn_fail(conn, rc, err)
-                               : so_fail_http(err, SO_EDB, 0, "42601", "the statement is empty");
-    }
-    *out = st;
-    return SO_OK;
+    if (rc == SQLITE_OK && st->sqlite != NULL)
+        return st;
+    *out_rc =
+        rc != SQLITE_OK ? so_conn_fail(conn, rc, err) : so_fail_http(err, SO_EDB, 0, "42601", "the statement is empty");
+    so_free(st);
+    return NULL;
 }
 
 int so_conn_prepare(struct so_conn *conn, struct so_str sql, struct so_stmt **out, struct so_err *err)
 {
     uint64_t hash = so_hash(sql, so_random_seed());
     struct so_stmt *st = cache_take(conn, sql, hash);
-    if (st == NULL) {
-        int rc = compile(conn, sql, hash, &st, err);
-        if (rc != SO_OK)
-            return rc;
-    }
+    int rc = SO_OK;
+    if (st == NULL)
+        st = compile(conn, sql, hash, &rc, err);
+    if (st == NULL)
+        return rc;
     st->rc = SQLITE_OK;
     st->started = false;
     conn->taken++;

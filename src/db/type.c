@@ -200,11 +200,11 @@ static bool find_name(const struct type_name *table, size_t count, struct so_str
 /* Declared types of databases that Socle did not make.  Columns of DATETIME, TIMESTAMP or TIME hold whatever their makers
  * liked, so they are text here: normalising what they are compared with would never match. */
 static const struct type_name DECLARED[] = {
-    {"UUID", SO_TYPE_UUID},         {"TIMESTAMPTZ", SO_TYPE_TIMESTAMPTZ},
-    {"DATE", SO_TYPE_DATE},         {"JSON", SO_TYPE_JSON},
-    {"JSONB", SO_TYPE_JSON},        {"BOOL", SO_TYPE_BOOLEAN},
-    {"DATETIME", SO_TYPE_TEXT},     {"TIMESTAMP", SO_TYPE_TEXT},
-    {"TIME", SO_TYPE_TEXT},         {"", SO_TYPE_TEXT}, /* a view's expression: written by what it holds */
+    {"UUID", SO_TYPE_UUID},     {"TIMESTAMPTZ", SO_TYPE_TIMESTAMPTZ},
+    {"DATE", SO_TYPE_DATE},     {"JSON", SO_TYPE_JSON},
+    {"JSONB", SO_TYPE_JSON},    {"BOOL", SO_TYPE_BOOLEAN},
+    {"DATETIME", SO_TYPE_TEXT}, {"TIMESTAMP", SO_TYPE_TEXT},
+    {"TIME", SO_TYPE_TEXT},     {"", SO_TYPE_TEXT}, /* a view's expression: written by what it holds */
 };
 
 /* The first part found anywhere in the declared type decides (sqlite.org/datatype3.html section 3.1). */
@@ -279,4 +279,7 @@ static const struct type_name NAMES[] = {
     {"blob", SO_TYPE_BLOB},
 };
 
-bool so_type_find(struct so_str name, enum so_type *out) { return find_name(NAMES, COUNT_OF(NAMES), so_str_trim(name), out); }
+bool so_type_find(struct so_str name, enum so_type *out)
+{
+    return find_name(NAMES, COUNT_OF(NAMES), so_str_trim(name), out);
+}

@@ -17,17 +17,16 @@
 #include "db/sqlite_int.h"
 
 enum {
-    CHECKPOINT_PAGES = 1000,       /* written to the WAL since the last checkpoint */
-    WAL_PAGES_LARGE = 16000,       /* 64 MiB: from here on a checkpoint waits for readers to let go */
-    CHECKPOINT_WAIT_MS = 50,       /* but not longer than this */
-    BUSY_MS = 5000                 /* as sqlite.c set it */
+    CHECKPOINT_PAGES = 1000, /* written to the WAL since the last checkpoint */
+    WAL_PAGES_LARGE = 16000, /* 64 MiB: from here on a checkpoint waits for readers to let go */
+    CHECKPOINT_WAIT_MS = 50, /* but not longer than this */
+    BUSY_MS = 5000           /* as sqlite.c set it */
 };
 
 enum control { BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK_TO, CONTROL_COUNT };
 static const char *const CONTROLS[] = {
-    [BEGIN] = "BEGIN IMMEDIATE",       [COMMIT] = "COMMIT",
-    [ROLLBACK] = "ROLLBACK",           [SAVEPOINT] = "SAVEPOINT so_job",
-    [RELEASE] = "RELEASE so_job",      [ROLLBACK_TO] = "ROLLBACK TO so_job",
+    [BEGIN] = "BEGIN IMMEDIATE",      [COMMIT] = "COMMIT",          [ROLLBACK] = "ROLLBACK",
+    [SAVEPOINT] = "SAVEPOINT so_job", [RELEASE] = "RELEASE so_job", [ROLLBACK_TO] = "ROLLBACK TO so_job",
 };
 
 enum task_state { TODO, RAN, ENDED };
@@ -419,7 +418,10 @@ void so_writer_close(struct so_writer *w)
     so_free(w);
 }
 
-bool so_writer_is_this_thread(const struct so_writer *w) { return w->is_running && pthread_equal(pthread_self(), w->thread); }
+bool so_writer_is_this_thread(const struct so_writer *w)
+{
+    return w->is_running && pthread_equal(pthread_self(), w->thread);
+}
 
 void so_writer_stats(struct so_writer *w, struct so_db_stats *out)
 {
