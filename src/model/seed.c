@@ -237,16 +237,15 @@ static int is_empty(struct seeder *s, bool *out)
 
 static int seed_file(struct seeder *s, const char *path, int (*read)(struct seeder *s, struct so_str text))
 {
-    static struct so_json none;
     bool empty = false;
     int rc = is_empty(s, &empty);
     if (rc != SO_OK || !empty)
         return rc;
     struct so_arena rows;
     struct so_buf text;
-    so_arena_init(&rows, BATCH_ROWS * sizeof(none) + 4096);
+    so_arena_init(&rows, BATCH_ROWS * sizeof(*s->batch) + 4096);
     so_buf_init(&text, FILE_BYTES_MAX);
-    s->batch = so_alloc_array(&rows, BATCH_ROWS, sizeof(none));
+    s->batch = so_alloc_array(&rows, BATCH_ROWS, sizeof(*s->batch));
     rc = s->batch == NULL ? so_err_oom(s->err) : so_fs_read(path, &text, s->err);
     if (rc == SO_OK)
         rc = read(s, so_buf_str(&text));
