@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/arena.h"
+#include "core/hash.h"
 
 static int fail_errno(struct so_err *err, const char *verb, const char *path)
 {
@@ -95,6 +96,51 @@ int so_fs_write(const char *path, struct so_str bytes, unsigned mode, bool repla
 }
 
 bool so_fs_exists(const char *path) { return access(path, F_OK) == 0; }
+
+bool so_fs_is_directory(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+int so_fs_make_directories(const char *path, unsigned mode, struct so_err *err)
+{
+    char partial[PATH_MAX];
+    size_t n = strlen(path);
+    if (n >= sizeof(partial))
+        return so_fail(err, SO_EINVAL, "the path is too long: %s", path);
+    for (size_t i = 1; i <= n; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        memcpy(partial, path, i);
+        partial[i] = '\0';
+        if (mkdir(partial, (mode_t)mode) != 0 && errno != EEXIST)
+            return fail_errno(err, "create the folder", partial);
+    }
+    return so_fs_is_directory(path) ? SO_OK : so_fail(err, SO_EIO, "%s is there, but is no folder", path);
+}
+
+struct fingerprint {
+    uint64_t value;
+};
+
+static int add_to_fingerprint(void *arg, const char *path, struct so_str name)
+{
+    struct fingerprint *f = arg;
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return SO_OK; /* gone meanwhile: the next look tells */
+    const uint64_t parts[] = {so_hash(name, f->value), (uint64_t)info.st_size, (uint64_t)info.st_mtim.tv_sec,
+                              (uint64_t)info.st_mtim.tv_nsec, (uint64_t)info.st_ino};
+    f->value = so_hash(so_str((const char *)parts, sizeof(parts)), f->value);
+    return SO_OK;
+}
+
+uint64_t so_fs_fingerprint(const char *dir, const char *suffix)
+{
+    struct fingerprint f = {1};
+    return so_fs_each(dir, suffix, add_to_fingerprint, &f, NULL) == SO_OK ? f.value : 0;
+}
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 

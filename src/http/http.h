@@ -74,8 +74,32 @@ typedef void so_http_handler(struct so_http_exchange *x, void *arg);
 
 /* ---- taking the connection over (WebSocket) ---- */
 
-/* Bytes of an upgraded connection.  See ws/. */
+/* An upgraded connection: bytes both ways, and nothing of HTTP any more.  Valid until closed() was called.
+ * Everything on the loop's thread. */
 struct so_http_stream;
+struct so_http_stream_events {
+    /* The peer's bytes, borrowed for the call.  What came with the request is the first of them. */
+    void (*bytes)(struct so_http_stream *stream, struct so_str bytes, void *arg);
+    /* All that was queued has gone out (told only after a write had to wait).  NULL when nobody asks. */
+    void (*drained)(struct so_http_stream *stream, void *arg);
+    /* The server stops: say goodbye and close; what is open after its grace time is cut.  NULL when nobody asks. */
+    void (*stopping)(struct so_http_stream *stream, void *arg);
+    /* The connection is gone, whoever ended it.  The last call, never made from inside another function of this file. */
+    void (*closed)(struct so_http_stream *stream, void *arg);
+};
+/* Answers 101 with "Connection: Upgrade" and the headers added so far (the Upgrade header among them), and hands the
+ * connection over: `x` and its arena are gone then, *out_stream is there, and no timeout but limits.write_timeout_ms watches
+ * it.  bytes() is never called before this returns.  `events` must outlive the stream.
+ * SO_EINVAL (HTTP/1.0 cannot upgrade), SO_ECLOSED (the client is gone): `x` still waits for its reply. */
+int so_http_upgrade(struct so_http_exchange *x, const struct so_http_stream_events *events, void *arg,
+                    struct so_http_stream **out_stream, struct so_err *err) SO_MUST_CHECK;
+/* Sends `head`, then `body` (either may be empty); copies what the socket does not take at once.
+ * SO_ECLOSED, or SO_ENOMEM (the stream is closed then).  How much may wait is the caller's: see so_http_stream_queued(). */
+int so_http_stream_write(struct so_http_stream *stream, struct so_str head, struct so_str body) SO_MUST_CHECK;
+size_t so_http_stream_queued(const struct so_http_stream *stream);        /* bytes that wait for the socket */
+void so_http_stream_pause(struct so_http_stream *stream, bool is_paused); /* bytes() stops; the peer is held back by TCP */
+void so_http_stream_close(struct so_http_stream *stream);                 /* after what is queued; bytes() stops at once */
+void so_http_stream_abort(struct so_http_stream *stream);                 /* now */
 
 /* ---- server ---- */
 

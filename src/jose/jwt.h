@@ -28,6 +28,15 @@ int so_jwt_verify(const struct so_jwks *keys, struct so_str token, const struct 
 /* Signs `payload` (JSON text of the claims) into `out` as header.payload.signature with typ JWT and the key's kid. */
 int so_jwt_sign(const struct so_jwk *key, struct so_str payload, struct so_buf *out, struct so_err *err) SO_MUST_CHECK;
 
+/* When a token is good: from nbf, included, until exp, excluded, in whole seconds since 1970. */
+struct so_jwt_times {
+    int64_t nbf, exp; /* INT64_MIN and INT64_MAX when the token does not say */
+};
+/* SO_EINVAL for "exp", "nbf" or "iat" that is no number, negative, or beyond the year 9999. */
+int so_jwt_times_read(const struct so_json *claims, struct so_jwt_times *out, struct so_err *err) SO_MUST_CHECK;
+/* SO_EEXPIRED, SO_EEARLY or SO_OK.  A leeway below 0 is none, and one above a day is a day. */
+int so_jwt_times_check(const struct so_jwt_times *times, int64_t now, int64_t leeway, struct so_err *err) SO_MUST_CHECK;
+
 /* Splits and decodes without verifying anything: for `socle jwt decode`. */
 int so_jwt_decode(struct so_str token, struct so_arena *arena, struct so_json *out_header, struct so_json *out_payload,
                   struct so_err *err) SO_MUST_CHECK;

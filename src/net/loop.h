@@ -12,6 +12,7 @@
 struct uv_loop_s;
 struct so_loop;
 
+/* Also makes the process ignore SIGPIPE: a peer that went away is an error of write(), not a reason to die. */
 int so_loop_new(struct so_loop **out, struct so_err *err) SO_MUST_CHECK;
 void so_loop_run(struct so_loop *loop);  /* returns after so_loop_stop(), when every handle is closed */
 void so_loop_stop(struct so_loop *loop); /* asks; idempotent */
@@ -27,6 +28,10 @@ struct so_task {
 };
 /* Posts from one thread run in order.  Never fails, never blocks. */
 void so_loop_post(struct so_loop *loop, struct so_task *task);
+
+/* The loop does not end, even when stopped, before each hold was released.  Both on the loop's thread. */
+void so_loop_hold(struct so_loop *loop);
+void so_loop_release(struct so_loop *loop);
 
 /* Something that may block: work() runs on a worker thread, then done() on the loop.
  * SO_EBUSY when too many are waiting already (SO_WORK_QUEUE_MAX): nothing is called then. */

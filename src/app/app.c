@@ -1,0 +1,223 @@
+/* app.c: open and reload: schema files -> migration -> catalog -> snapshot. */
+#include "app/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/fs.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "model/migrate.h"
+
+enum { PLAN_MEMORY_MAX = 64 << 20 };
+
+/* ---- the database fits the schema files ---- */
+
+struct migration {
+    const struct so_model *model;
+    enum so_app_migrate mode;
+};
+
+static int refuse(const struct so_plan *plan, struct so_err *err)
+{
+    const struct so_step *first = &plan->steps[0];
+    for (size_t i = 0; i < plan->step_count && plan->losing_count > 0; i++)
+        if (plan->steps[i].loses_data) {
+            first = &plan->steps[i];
+            break;
+        }
+    so_fail(err, SO_EDENIED, "the database does not fit the schema files (%zu changes, %zu that lose data): %.*s",
+            plan->step_count, plan->losing_count, SO_STR_ARG(first->summary));
+    so_err_hint(err, plan->losing_count > 0
+                         ? "see `socle migrate plan`, then `socle migrate apply --allow-data-loss` if you mean it"
+                         : "`socle migrate plan` shows all, `socle migrate apply` makes them");
+    return SO_EDENIED;
+}
+
+/* On the writer: plan against what is there now, and apply in the same transaction. */
+static int migrate(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    const struct migration *m = arg;
+    struct so_arena arena;
+    struct so_catalog *catalog = NULL;
+    struct so_plan plan = {0};
+    so_arena_init(&arena, PLAN_MEMORY_MAX);
+    int rc = so_catalog_read(conn, &catalog, err);
+    if (rc == SO_OK)
+        rc = so_migrate_plan(m->model, catalog, conn, &arena, &plan, err);
+    if (rc == SO_OK && plan.step_count > 0) {
+        bool may = m->mode == SO_MIGRATE_SAFE && plan.losing_count == 0;
+        rc = may ? so_migrate_apply(&plan, conn, false, err) : refuse(&plan, err);
+        for (size_t i = 0; rc == SO_OK && i < plan.step_count; i++)
+            so_log(SO_LOG_INFO, "migrated %.*s", SO_STR_ARG(plan.steps[i].summary));
+    }
+    so_catalog_unref(catalog);
+    so_arena_deinit(&arena);
+    return rc;
+}
+
+static int read_catalog(struct so_app *app, struct so_catalog **out, struct so_err *err)
+{
+    struct so_conn *conn;
+    int rc = so_db_reader_take(app->db, &conn, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = so_catalog_read(conn, out, err);
+    so_db_reader_give(app->db, conn);
+    return rc;
+}
+
+static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so_err *err)
+{
+    struct so_model *model = NULL;
+    struct so_catalog *catalog = NULL;
+    int rc = so_model_load(app->config->dir, &model, err);
+    if (rc == SO_OK)
+        rc = so_db_write(app->db, migrate, &(struct migration){model, app->migrate}, err);
+    if (rc == SO_OK)
+        rc = read_catalog(app, &catalog, err);
+    if (rc == SO_OK)
+        return so_snapshot_new(catalog, model, out, err); /* takes both, also when it fails */
+    so_catalog_unref(catalog);
+    so_model_unref(model);
+    return rc;
+}
+
+/* ---- open ---- */
+
+static struct so_auth_settings auth_settings(const struct so_config *c)
+{
+    return (struct so_auth_settings){
+        .public_url = so_str_c(c->public_url),
+        .jwt_secret = c->jwt_secret == NULL ? so_str(NULL, 0) : so_str_c(c->jwt_secret),
+        .anon_key = c->anon_key == NULL ? so_str(NULL, 0) : so_str_c(c->anon_key),
+        .service_key = c->service_key == NULL ? so_str(NULL, 0) : so_str_c(c->service_key),
+        .token_lifetime = c->token_lifetime_s,
+        .refresh_reuse_seconds = c->refresh_reuse_s,
+        .password_min = (size_t)c->password_min,
+        .signup_disabled = c->signup_disabled,
+        .anonymous_enabled = c->anonymous_users,
+        .autoconfirm = true,
+        .keys_path = c->keys_path,
+    };
+}
+
+static int make_data_folder(const struct so_config *c, struct so_err *err)
+{
+    const char *slash = strrchr(c->database_path, '/');
+    char *folder = so_strndup(c->database_path, (size_t)(slash - c->database_path));
+    if (folder == NULL)
+        return so_err_oom(err);
+    int rc = folder[0] == '\0' ? SO_OK : so_fs_make_directories(folder, 0700, err);
+    so_free(folder);
+    return rc;
+}
+
+int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct so_app **out, struct so_err *err)
+{
+    struct so_app *app = so_calloc(1, sizeof(*app));
+    if (app == NULL)
+        return so_err_oom(err);
+    app->config = config;
+    app->migrate = mode;
+    app->rest = (struct so_rest_settings){.max_rows = config->max_rows, .body_max = (size_t)config->reply_max};
+    const struct so_db_options options = {
+        .pool_size = (unsigned)config->workers,
+        .statement_ms = (unsigned)config->statement_ms,
+    };
+    const struct so_auth_settings auth = auth_settings(config);
+    int rc = make_data_folder(config, err);
+    if (rc == SO_OK)
+        rc = so_db_open(config->database_path, &options, &app->db, err);
+    if (rc == SO_OK)
+        rc = so_auth_open(app->db, &auth, &app->auth, err);
+    if (rc == SO_OK)
+        rc = make_snapshot(app, &app->snapshot, err);
+    if (rc != SO_OK) {
+        so_app_close(app);
+        return rc;
+    }
+    *out = app;
+    return SO_OK;
+}
+
+void so_app_close(struct so_app *app)
+{
+    if (app == NULL)
+        return;
+    so_snapshot_unref(app->snapshot);
+    so_auth_close(app->auth);
+    so_db_close(app->db);
+    so_free(app);
+}
+
+/* ---- seeds ---- */
+
+struct seeding {
+    struct so_app *app;
+    size_t rows;
+};
+
+static int seed(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    struct seeding *s = arg;
+    return so_seed_load(s->app->config->dir, s->app->snapshot->model, s->app->snapshot->catalog, conn, &s->rows, err);
+}
+
+int so_app_seed(struct so_app *app, size_t *out_rows, struct so_err *err)
+{
+    struct seeding s = {app, 0};
+    int rc = so_db_write(app->db, seed, &s, err);
+    if (rc == SO_OK)
+        *out_rows = s.rows;
+    return rc;
+}
+
+/* ---- reload ---- */
+
+struct swap {
+    struct so_app_loop *on;
+    struct so_snapshot *snapshot;
+    struct so_task task;
+};
+
+static void swap_on_loop(struct so_task *task)
+{
+    struct swap *s = SO_CONTAINER_OF(task, struct swap, task);
+    so_snapshot_unref(s->on->snapshot); /* requests under way hold their own */
+    s->on->snapshot = s->snapshot;
+    so_free(s);
+}
+
+int so_app_reload(struct so_app *app, struct so_err *err)
+{
+    struct so_snapshot *fresh;
+    int rc = make_snapshot(app, &fresh, err);
+    if (rc != SO_OK)
+        return rc;
+    for (unsigned i = 0; i < app->loop_count; i++) {
+        struct swap *s = so_malloc(sizeof(*s));
+        if (s == NULL) {
+            so_snapshot_unref(fresh);
+            return so_err_oom(err);
+        }
+        *s = (struct swap){&app->loops[i], so_snapshot_ref(fresh), {.run = swap_on_loop}};
+        so_loop_post(app->loops[i].loop, &s->task);
+    }
+    so_snapshot_unref(app->snapshot);
+    app->snapshot = fresh;
+    return SO_OK;
+}
+
+void so_app_closed_tables(const struct so_app *app, struct so_buf *out)
+{
+    const struct so_catalog *catalog = app->snapshot->catalog;
+    for (size_t i = 0; i < catalog->relation_count; i++) {
+        const struct so_relation *relation = catalog->relations[i];
+        const struct so_table *table = so_model_find(app->snapshot->model, relation->name);
+        if (relation->internal || (table != NULL && table->has_policies))
+            continue;
+        so_buf_printf(out, "%s%.*s", out->len > 0 ? ", " : "", SO_STR_ARG(relation->name));
+    }
+}

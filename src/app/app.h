@@ -1,0 +1,40 @@
+/* app.h: the server: wires HTTP to rest and auth.
+ *
+ *   main thread      opens everything, waits for signals, watches files (dev), reloads, stops
+ *   loop threads     one event loop each: listener, connections, reader connection, token cache, snapshot
+ *   worker threads   what may block: auth endpoints, slow reads, files
+ *   writer thread    the database's (db/db.h)
+ *
+ * One request: server.c on_request -> route_rest.c -> so_auth_identify -> so_rest_prepare -> so_rest_run (here, on a worker
+ * or on the writer) -> so_http_reply_send. */
+#ifndef SO_APP_APP_H
+#define SO_APP_APP_H
+
+#include "app/config.h"
+#include "core/err.h"
+
+struct so_app;
+
+/* What opening does when the schema files ask for changes of the database. */
+enum so_app_migrate {
+    SO_MIGRATE_REFUSE, /* fail, and say which command applies them */
+    SO_MIGRATE_SAFE    /* apply what loses no data; fail if more is asked */
+};
+
+/* Opens database, schema files and keys of config (borrowed until so_app_close()), but does not listen yet. */
+int so_app_open(const struct so_config *config, enum so_app_migrate migrate, struct so_app **out,
+                struct so_err *err) SO_MUST_CHECK;
+/* Loads rows into empty tables from DIR/seed. */
+int so_app_seed(struct so_app *app, size_t *out_rows, struct so_err *err) SO_MUST_CHECK;
+/* Starts the loops and listens.  *out_port is the real port. */
+int so_app_start(struct so_app *app, unsigned *out_port, struct so_err *err) SO_MUST_CHECK;
+/* Reads schema files and catalog again (migrating as at open) and serves by them from now on; on failure all stays as it
+ * was. */
+int so_app_reload(struct so_app *app, struct so_err *err) SO_MUST_CHECK;
+/* Names of served tables without any policy, joined by ", ", for the warning at start; empty when there are none. */
+void so_app_closed_tables(const struct so_app *app, struct so_buf *out);
+/* Graceful stop: waits for the requests under way (config.grace_ms at most). */
+void so_app_stop(struct so_app *app);
+void so_app_close(struct so_app *app); /* stopped or never started; NULL is fine */
+
+#endif

@@ -1,0 +1,450 @@
+/* config.c: one row per setting: its name, where it goes, what it may be, and what it means.
+ * A new setting is a member of struct so_config and a row here; `socle config` and docs/settings.md print this table. */
+#include "app/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/fs.h"
+#include "core/log.h"
+#include "core/map.h"
+#include "json/write.h"
+
+enum kind { TEXT, COUNT, FLAG, CHOICE };
+
+struct setting {
+    const char *name;
+    const char *alias; /* the name other platforms use; NULL when there is none */
+    enum kind kind;
+    bool secret; /* masked when printed; NAME_FILE names a file that holds it */
+    size_t at;   /* offset in struct so_config */
+    int64_t min, max;
+    const char *fallback; /* as it would be written; NULL: not set */
+    const char *choices;  /* for CHOICE: "error|warn|info|debug", the index is the value */
+    const char *meaning;
+};
+
+#define AT(member) offsetof(struct so_config, member)
+#define MIB(n)     ((int64_t)(n) << 20)
+#define ONE_DAY_MS (24LL * 3600 * 1000)
+
+static const struct setting SETTINGS[] = {
+    {"HOST", NULL, TEXT, false, AT(host), 0, 0, "127.0.0.1", NULL, "numeric address to listen on; 0.0.0.0 in a container"},
+    {"PORT", NULL, COUNT, false, AT(port), 0, 65535, "54321", NULL, "port to listen on; 0 takes any free one"},
+    {"SOCLE_PUBLIC_URL", "API_EXTERNAL_URL", TEXT, false, AT(public_url), 0, 0, NULL, NULL,
+     "URL under which clients reach this server: issuer of tokens; made from HOST and PORT when not set"},
+    {"DATABASE_URL", NULL, TEXT, false, AT(database_url), 0, 0, "data/socle.db", NULL,
+     "a file path or sqlite:PATH, relative to the app's folder"},
+    {"SOCLE_STATEMENT_TIMEOUT_MS", NULL, COUNT, false, AT(statement_ms), 10, ONE_DAY_MS, "8000", NULL,
+     "a statement that runs longer is ended: 504"},
+    {"SOCLE_ANON_KEY", "SUPABASE_ANON_KEY", TEXT, true, AT(anon_key), 0, 0, NULL, NULL,
+     "publishable key of browsers and apps: role anon"},
+    {"SOCLE_SERVICE_KEY", "SUPABASE_SERVICE_ROLE_KEY", TEXT, true, AT(service_key), 0, 0, NULL, NULL,
+     "secret key of your own servers: above every policy"},
+    {"SOCLE_JWT_SECRET", "JWT_SECRET", TEXT, true, AT(jwt_secret), 0, 0, NULL, NULL,
+     "shared HS256 secret of at least 32 bytes, so that tokens made elsewhere verify; our own are signed with ES256"},
+    {"SOCLE_JWT_EXP", "JWT_EXP", COUNT, false, AT(token_lifetime_s), 30, 604800, "3600", NULL,
+     "seconds an access token lives"},
+    {"SOCLE_REFRESH_REUSE", NULL, COUNT, false, AT(refresh_reuse_s), 0, 3600, "10", NULL,
+     "seconds in which a refresh token may come twice (several tabs, lost answers)"},
+    {"SOCLE_PASSWORD_MIN", NULL, COUNT, false, AT(password_min), 6, 72, "6", NULL, "characters a new password must have"},
+    {"SOCLE_DISABLE_SIGNUP", NULL, FLAG, false, AT(signup_disabled), 0, 0, "false", NULL,
+     "only the service key makes accounts"},
+    {"SOCLE_ANONYMOUS_USERS", NULL, FLAG, false, AT(anonymous_users), 0, 0, "false", NULL,
+     "allow sign-in without an address"},
+    {"SOCLE_RATE_LIMITS", NULL, FLAG, false, AT(rate_limits), 0, 0, "true", NULL,
+     "limit sign-ins and sign-ups per address: 429"},
+    {"SOCLE_THREADS", NULL, COUNT, false, AT(threads), 0, 256, "0", NULL, "event loops; 0: one per core"},
+    {"SOCLE_WORKERS", NULL, COUNT, false, AT(workers), 1, 256, "4", NULL,
+     "threads for what may block: password hashes, slow queries"},
+    {"SOCLE_MAX_ROWS", NULL, COUNT, false, AT(max_rows), 0, INT64_MAX, "1000", NULL, "rows an answer may hold; 0: no limit"},
+    {"SOCLE_BODY_MAX", NULL, COUNT, false, AT(body_max), 1024, MIB(1024), "10485760", NULL,
+     "bytes of a request's body: 413"},
+    {"SOCLE_REPLY_MAX", NULL, COUNT, false, AT(reply_max), 1024, MIB(4095), "67108864", NULL, "bytes of an answer's body"},
+    {"SOCLE_CONNECTIONS_MAX", NULL, COUNT, false, AT(connections_max), 1, 1000000, "10000", NULL,
+     "open connections per event loop; beyond it 503"},
+    {"SOCLE_HEADER_TIMEOUT_MS", NULL, COUNT, false, AT(header_timeout_ms), 100, ONE_DAY_MS, "10000", NULL,
+     "from the first byte of a request to the end of its headers: 408"},
+    {"SOCLE_BODY_TIMEOUT_MS", NULL, COUNT, false, AT(body_timeout_ms), 100, ONE_DAY_MS, "15000", NULL,
+     "without a further byte of the body: 408"},
+    {"SOCLE_IDLE_TIMEOUT_MS", NULL, COUNT, false, AT(idle_timeout_ms), 100, ONE_DAY_MS, "75000", NULL,
+     "a connection without a request is closed"},
+    {"SOCLE_WRITE_TIMEOUT_MS", NULL, COUNT, false, AT(write_timeout_ms), 100, ONE_DAY_MS, "30000", NULL,
+     "a client that takes no further byte of its answer is cut off"},
+    {"SOCLE_GRACE_MS", NULL, COUNT, false, AT(grace_ms), 0, ONE_DAY_MS, "10000", NULL,
+     "after SIGTERM, requests under way have this long"},
+    {"SOCLE_CORS_ORIGINS", NULL, TEXT, false, AT(cors_origins), 0, 0, "*", NULL,
+     "origins whose pages may call: * or a list separated by commas"},
+    {"SOCLE_LOG", NULL, CHOICE, false, AT(log_level), 0, 0, "info", "error|warn|info|debug", "what is logged to stderr"},
+    {"SOCLE_LOG_FORMAT", NULL, CHOICE, false, AT(log_format), 0, 0, "auto", "auto|text|json",
+     "auto: text on a terminal, JSON lines elsewhere"},
+};
+
+enum { ENV_FILE_MAX = 64 * 1024, VALUE_MAX = 16 * 1024 };
+
+/* ---- .env ---- */
+
+/* NAME=value lines; '#' comments; "..." and '...' around a value are taken off; `export ` in front is fine. */
+static int parse_env_line(struct so_map *values, struct so_str line, const char *path, size_t number, struct so_err *err)
+{
+    if (line.n > 0 && line.p[line.n - 1] == '\r')
+        line.n--;
+    line = so_str_trim(line);
+    if (line.n == 0 || line.p[0] == '#')
+        return SO_OK;
+    if (so_str_starts(line, SO_STR("export ")))
+        line = so_str_trim(so_str_slice(line, 7, line.n));
+    size_t equals = so_str_find_char(line, '=', 0);
+    if (equals == SO_STR_NONE || equals == 0)
+        return so_fail(err, SO_EINVAL, "%s:%zu: expected NAME=value", path, number);
+    struct so_str name = so_str_trim(so_str_slice(line, 0, equals));
+    struct so_str value = so_str_trim(so_str_slice(line, equals + 1, line.n));
+    if (value.n > 0 && (value.p[0] == '"' || value.p[0] == '\'')) {
+        size_t end = so_str_find_char(value, value.p[0], 1);
+        if (end == SO_STR_NONE)
+            return so_fail(err, SO_EINVAL, "%s:%zu: the quote is never closed", path, number);
+        value = so_str_slice(value, 1, end);
+    } else {
+        size_t comment = so_str_find(value, SO_STR(" #"));
+        if (comment != SO_STR_NONE)
+            value = so_str_trim(so_str_slice(value, 0, comment));
+    }
+    value = so_arena_dup(values->arena, value);
+    if (value.p == NULL || !so_map_put(values, name, (void *)(uintptr_t)value.p))
+        return so_err_oom(err);
+    return SO_OK;
+}
+
+static int load_env_file(struct so_config *c, struct so_map *values, struct so_err *err)
+{
+    struct so_str path = so_arena_printf(&c->arena, "%s/.env", c->dir);
+    if (path.p == NULL)
+        return so_err_oom(err);
+    if (!so_fs_exists(path.p))
+        return SO_OK;
+    struct so_buf text;
+    so_buf_init(&text, ENV_FILE_MAX);
+    int rc = so_fs_read(path.p, &text, err);
+    struct so_str kept = {NULL, 0}, line;
+    if (rc == SO_OK) {
+        kept = so_arena_dup(&c->arena, so_buf_str(&text));
+        rc = kept.p == NULL ? so_err_oom(err) : SO_OK;
+    }
+    so_buf_deinit(&text);
+    for (size_t number = 1; rc == SO_OK && so_str_split(&kept, '\n', &line); number++)
+        rc = parse_env_line(values, line, path.p, number, err);
+    return rc;
+}
+
+/* ---- finding a value ---- */
+
+static const char *find_in(const struct so_map *values, const char *name)
+{
+    const char *value = name == NULL ? NULL : getenv(name);
+    if (value == NULL && name != NULL)
+        value = so_map_find(values, so_str_c(name));
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* NAME_FILE: the first line of that file, so that a secret need not stand in the environment. */
+static int read_secret_file(struct so_config *c, const struct so_map *values, const char *name, const char **out,
+                            struct so_err *err)
+{
+    char file_name[80];
+    snprintf(file_name, sizeof(file_name), "%s_FILE", name);
+    const char *path = find_in(values, file_name);
+    if (path == NULL)
+        return SO_OK;
+    struct so_buf text;
+    so_buf_init(&text, VALUE_MAX);
+    int rc = so_fs_read(path, &text, err);
+    struct so_str all = so_buf_str(&text), line = {NULL, 0};
+    if (rc == SO_OK && so_str_split(&all, '\n', &line)) {
+        line = so_arena_dup(&c->arena, so_str_trim(line));
+        rc = line.p == NULL ? so_err_oom(err) : SO_OK;
+        *out = line.p;
+    }
+    so_buf_deinit(&text);
+    return rc;
+}
+
+static int find_value(struct so_config *c, const struct so_map *values, const struct setting *s, const char **out,
+                      struct so_err *err)
+{
+    *out = find_in(values, s->name);
+    if (*out == NULL && s->secret) {
+        int rc = read_secret_file(c, values, s->name, out, err);
+        if (rc != SO_OK)
+            return rc;
+    }
+    if (*out == NULL)
+        *out = find_in(values, s->alias);
+    if (*out == NULL)
+        *out = s->fallback;
+    if (*out != NULL && strlen(*out) > VALUE_MAX)
+        return so_fail(err, SO_ELIMIT, "%s is longer than %d bytes", s->name, VALUE_MAX);
+    return SO_OK;
+}
+
+/* ---- storing it ---- */
+
+static bool parse_flag(const char *text, bool *out)
+{
+    static const struct {
+        const char *word;
+        bool value;
+    } WORDS[] = {{"true", true}, {"false", false}, {"1", true},  {"0", false},
+                 {"yes", true},  {"no", false},    {"on", true}, {"off", false}};
+    for (size_t i = 0; i < COUNT_OF(WORDS); i++)
+        if (so_str_eq_nocase(so_str_c(text), so_str_c(WORDS[i].word))) {
+            *out = WORDS[i].value;
+            return true;
+        }
+    return false;
+}
+
+static bool parse_choice(const char *text, const char *choices, int64_t *out)
+{
+    struct so_str rest = so_str_c(choices), word;
+    for (int64_t i = 0; so_str_split(&rest, '|', &word); i++)
+        if (so_str_eq_c(word, text)) {
+            *out = i;
+            return true;
+        }
+    return false;
+}
+
+static int store(struct so_config *c, const struct setting *s, const char *text, struct so_err *err)
+{
+    void *to = (char *)c + s->at;
+    const char *shown = s->secret ? "(secret)" : text;
+    switch (s->kind) {
+    case TEXT: {
+        struct so_str copy = text == NULL ? (struct so_str){NULL, 0} : so_arena_dup(&c->arena, so_str_c(text));
+        if (text != NULL && copy.p == NULL)
+            return so_err_oom(err);
+        *(const char **)to = copy.p;
+        return SO_OK;
+    }
+    case COUNT: {
+        int64_t value;
+        if (!so_str_to_i64(so_str_c(text), &value) || value < s->min || value > s->max)
+            return so_fail(err, SO_EINVAL, "%s is \"%s\", but must be a whole number from %lld to %lld", s->name, shown,
+                           (long long)s->min, (long long)s->max);
+        *(int64_t *)to = value;
+        return SO_OK;
+    }
+    case FLAG:
+        if (!parse_flag(text, to))
+            return so_fail(err, SO_EINVAL, "%s is \"%s\", but must be true or false", s->name, shown);
+        return SO_OK;
+    case CHOICE:
+        if (!parse_choice(text, s->choices, to))
+            return so_fail(err, SO_EINVAL, "%s is \"%s\", but must be one of %s", s->name, shown, s->choices);
+        return SO_OK;
+    }
+    return SO_OK;
+}
+
+/* ---- what follows from other settings ---- */
+
+static int derive_paths(struct so_config *c, struct so_err *err)
+{
+    struct so_str url = so_str_c(c->database_url);
+    if (so_str_starts(url, SO_STR("postgres://")) || so_str_starts(url, SO_STR("postgresql://")))
+        return so_fail(err, SO_EINVAL,
+                       "DATABASE_URL names PostgreSQL, which this build does not serve: use a file path or sqlite:PATH");
+    if (so_str_starts(url, SO_STR("sqlite:"))) {
+        url = so_str_slice(url, 7, url.n);
+        if (so_str_starts(url, SO_STR("//")))
+            url = so_str_slice(url, 2, url.n);
+    }
+    if (url.n == 0)
+        return so_fail(err, SO_EINVAL, "DATABASE_URL is \"%s\", but must name a file", c->database_url);
+    struct so_str path =
+        url.p[0] == '/' ? so_arena_dup(&c->arena, url) : so_arena_printf(&c->arena, "%s/%.*s", c->dir, SO_STR_ARG(url));
+    if (path.p == NULL)
+        return so_err_oom(err);
+    c->database_path = path.p;
+    const char *slash = strrchr(path.p, '/');
+    struct so_str keys = so_arena_printf(&c->arena, "%.*s/keys.json", (int)(slash - path.p), path.p);
+    c->keys_path = keys.p;
+    return keys.p == NULL ? so_err_oom(err) : SO_OK;
+}
+
+static int derive_url(struct so_config *c, struct so_err *err)
+{
+    struct so_str url;
+    if (c->public_url == NULL) {
+        bool any = strcmp(c->host, "0.0.0.0") == 0 || strcmp(c->host, "::") == 0;
+        url = strchr(c->host, ':') != NULL && !any
+                  ? so_arena_printf(&c->arena, "http://[%s]:%d", c->host, (int)c->port)
+                  : so_arena_printf(&c->arena, "http://%s:%d", any ? "127.0.0.1" : c->host, (int)c->port);
+    } else {
+        url = so_str_c(c->public_url);
+        if (!so_str_starts(url, SO_STR("http://")) && !so_str_starts(url, SO_STR("https://")))
+            return so_fail(err, SO_EINVAL, "SOCLE_PUBLIC_URL is \"%s\", but must begin with http:// or https://",
+                           c->public_url);
+        while (url.n > 0 && url.p[url.n - 1] == '/')
+            url.n--;
+        url = so_arena_dup(&c->arena, url);
+    }
+    c->public_url = url.p;
+    return url.p == NULL ? so_err_oom(err) : SO_OK;
+}
+
+static int load(struct so_config *c, struct so_err *err)
+{
+    struct so_map values;
+    so_map_init(&values, &c->arena);
+    int rc = load_env_file(c, &values, err);
+    for (size_t i = 0; rc == SO_OK && i < COUNT_OF(SETTINGS); i++) {
+        const char *text = NULL;
+        rc = find_value(c, &values, &SETTINGS[i], &text, err);
+        if (rc == SO_OK)
+            rc = store(c, &SETTINGS[i], text, err);
+    }
+    if (rc == SO_OK)
+        rc = derive_paths(c, err);
+    if (rc == SO_OK)
+        rc = derive_url(c, err);
+    return rc;
+}
+
+int so_config_load(const char *dir, struct so_config *out, struct so_err *err)
+{
+    struct so_config c = {.dir = dir == NULL ? "." : dir};
+    so_arena_init(&c.arena, MIB(4));
+    struct so_str kept = so_arena_dup(&c.arena, so_str_c(c.dir));
+    c.dir = kept.p;
+    int rc = kept.p == NULL ? so_err_oom(err) : load(&c, err);
+    if (rc == SO_OK)
+        *out = c;
+    else
+        so_arena_deinit(&c.arena);
+    return rc;
+}
+
+void so_config_deinit(struct so_config *c) { so_arena_deinit(&c->arena); }
+
+/* ---- production ---- */
+
+enum { KEY_MIN = 20, JWT_SECRET_MIN = 32 };
+
+/* Words that stand in examples all over the web; a secret that holds one is nobody's secret. */
+static bool is_placeholder(const char *secret)
+{
+    static const char *const WORDS[] = {"changeme", "change-me",   "change_me", "your-super-secret",
+                                        "your_",    "placeholder", "example"};
+    char lowered[VALUE_MAX + 1];
+    size_t n = so_min_size(strlen(secret), VALUE_MAX);
+    for (size_t i = 0; i < n; i++)
+        lowered[i] = secret[i] >= 'A' && secret[i] <= 'Z' ? (char)(secret[i] + 32) : secret[i];
+    for (size_t i = 0; i < COUNT_OF(WORDS); i++)
+        if (so_str_find((struct so_str){lowered, n}, so_str_c(WORDS[i])) != SO_STR_NONE)
+            return true;
+    return false;
+}
+
+int so_config_check_production(const struct so_config *c, struct so_err *err)
+{
+    if (c->anon_key == NULL)
+        return so_fail(
+            err, SO_EINVAL,
+            "SOCLE_ANON_KEY is not set, so no client could call: `socle init` makes one, or set it in the environment");
+    const struct {
+        const char *name, *value;
+        size_t min;
+    } secrets[] = {{"SOCLE_ANON_KEY", c->anon_key, KEY_MIN},
+                   {"SOCLE_SERVICE_KEY", c->service_key, KEY_MIN},
+                   {"SOCLE_JWT_SECRET", c->jwt_secret, JWT_SECRET_MIN}};
+    for (size_t i = 0; i < COUNT_OF(secrets); i++) {
+        if (secrets[i].value == NULL)
+            continue;
+        if (strlen(secrets[i].value) < secrets[i].min)
+            return so_fail(err, SO_EINVAL,
+                           "%s is too short: use at least %zu random characters (`openssl rand -hex 32` makes some)",
+                           secrets[i].name, secrets[i].min);
+        if (is_placeholder(secrets[i].value))
+            return so_fail(err, SO_EINVAL,
+                           "%s looks like a placeholder out of an example: make a random one (`openssl rand -hex 32`)",
+                           secrets[i].name);
+    }
+    if (c->service_key != NULL && strcmp(c->service_key, c->anon_key) == 0)
+        return so_fail(err, SO_EINVAL,
+                       "SOCLE_SERVICE_KEY and SOCLE_ANON_KEY are the same, so every visitor would be above every policy");
+    return SO_OK;
+}
+
+/* ---- printing ---- */
+
+static void put_value(const struct so_config *c, const struct setting *s, struct so_buf *out)
+{
+    const void *at = (const char *)c + s->at;
+    const char *text;
+    struct so_str rest, word = {"", 0};
+    switch (s->kind) {
+    case TEXT:
+        text = *(const char *const *)at;
+        if (text != NULL && s->secret)
+            so_buf_printf(out, "(set, %zu bytes)", strlen(text));
+        else
+            so_buf_puts(out, text == NULL ? "" : text);
+        return;
+    case COUNT: so_buf_put_i64(out, *(const int64_t *)at); return;
+    case FLAG: so_buf_puts(out, *(const bool *)at ? "true" : "false"); return;
+    case CHOICE:
+        rest = so_str_c(s->choices);
+        for (int64_t i = 0; i <= *(const int64_t *)at; i++)
+            if (!so_str_split(&rest, '|', &word))
+                return;
+        so_buf_put_str(out, word);
+        return;
+    }
+}
+
+static void print_json(const struct so_config *c, struct so_buf *out)
+{
+    struct so_jw w;
+    so_jw_init(&w, out);
+    so_jw_array(&w);
+    for (size_t i = 0; i < COUNT_OF(SETTINGS); i++) {
+        const struct setting *s = &SETTINGS[i];
+        struct so_buf value;
+        so_buf_init(&value, 2 * VALUE_MAX);
+        put_value(c, s, &value);
+        so_jw_object(&w);
+        so_jw_member_cstr(&w, "name", s->name);
+        so_jw_member_str(&w, "value", so_buf_str(&value));
+        so_jw_member_cstr(&w, "default", s->fallback);
+        so_jw_member_cstr(&w, "meaning", s->meaning);
+        so_jw_end_object(&w);
+        so_buf_deinit(&value);
+    }
+    so_jw_end_array(&w);
+    so_buf_putc(out, '\n');
+}
+
+void so_config_print(const struct so_config *c, bool as_json, struct so_buf *out)
+{
+    if (as_json) {
+        print_json(c, out);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(SETTINGS); i++) {
+        const struct setting *s = &SETTINGS[i];
+        so_buf_printf(out, "%s=", s->name);
+        put_value(c, s, out);
+        so_buf_printf(out, "\n    %s", s->meaning);
+        if (s->choices != NULL)
+            so_buf_printf(out, " (%s)", s->choices);
+        if (s->fallback != NULL)
+            so_buf_printf(out, "; default %s", s->fallback);
+        if (s->alias != NULL)
+            so_buf_printf(out, "; also read from %s", s->alias);
+        if (s->secret)
+            so_buf_printf(out, "; or a file named by %s_FILE", s->name);
+        so_buf_putc(out, '\n');
+    }
+}

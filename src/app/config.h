@@ -1,0 +1,50 @@
+/* config.h: every setting, from one table (config.c): environment first, then DIR/.env, then the default.
+ * Owns: all text it points to, in its arena.   Threads: read only once loaded. */
+#ifndef SO_APP_CONFIG_H
+#define SO_APP_CONFIG_H
+
+#include "core/arena.h"
+#include "core/buf.h"
+#include "core/err.h"
+
+struct so_config {
+    struct so_arena arena;
+    const char *dir; /* the app's folder */
+
+    /* where to listen */
+    const char *host;
+    int64_t port;
+    const char *public_url; /* as clients reach us; made from host and port when not set */
+
+    /* the database */
+    const char *database_url;
+    const char *database_path; /* the file that database_url means */
+    const char *keys_path;     /* signing keys, beside the database */
+    int64_t statement_ms;
+
+    /* keys and tokens */
+    const char *jwt_secret, *anon_key, *service_key; /* NULL when not set */
+    int64_t token_lifetime_s, refresh_reuse_s, password_min;
+    bool signup_disabled, anonymous_users, rate_limits;
+
+    /* limits */
+    int64_t threads, workers, max_rows, body_max, reply_max, connections_max;
+    int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms, grace_ms;
+    const char *cors_origins;
+
+    /* talk */
+    int64_t log_level, log_format; /* enum so_log_level, enum so_log_format */
+};
+
+/* Reads everything for the app in `dir` (may be NULL: no .env, current folder).  A bad value: SO_EINVAL with one line that
+ * names the setting, the value (unless it is a secret) and what it may be. */
+int so_config_load(const char *dir, struct so_config *out, struct so_err *err) SO_MUST_CHECK;
+void so_config_deinit(struct so_config *c); /* zeroed is fine */
+
+/* The checks that a production start makes on top: keys are there, and are neither weak nor placeholders. */
+int so_config_check_production(const struct so_config *c, struct so_err *err) SO_MUST_CHECK;
+
+/* All settings, for people (name, value with secrets masked, source, meaning) or as JSON. */
+void so_config_print(const struct so_config *c, bool as_json, struct so_buf *out);
+
+#endif

@@ -1,0 +1,55 @@
+/* internal.h: what the files of app/ share. */
+#ifndef SO_APP_INTERNAL_H
+#define SO_APP_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "app/app.h"
+#include "auth/auth.h"
+#include "db/db.h"
+#include "http/http.h"
+#include "rest/rest.h"
+
+/* One event loop and what it alone uses. */
+struct so_app_loop {
+    struct so_app *app;
+    struct so_loop *loop;
+    pthread_t thread;
+    struct so_http_server *server;
+    struct so_conn *reader;
+    struct so_auth_cache *tokens;
+    struct so_snapshot *snapshot; /* a reference; replaced by a task on this loop */
+    uint64_t requests;            /* written by the loop, read by /metrics */
+};
+
+struct so_app {
+    const struct so_config *config;
+    enum so_app_migrate migrate;
+    struct so_db *db;
+    struct so_auth *auth;
+    struct so_snapshot *snapshot; /* the newest; main thread */
+    struct so_rest_settings rest;
+    struct so_app_loop *loops;
+    unsigned loop_count; /* loops that are running */
+    unsigned port;
+    atomic_bool stopping;
+};
+
+/* cors.c: adds the headers that let other origins' pages read the answer.  True when the request was a preflight and is
+ * answered. */
+bool so_app_cors(const struct so_config *config, struct so_http_exchange *x);
+
+/* One file per door.  Each replies, now or later. */
+void so_app_rest(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
+void so_app_auth(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
+void so_app_static(struct so_app_loop *on, struct so_http_exchange *x);
+void so_app_health(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
+void so_app_metrics(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
+void so_app_describe(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
+
+/* reply.c: {"code":...,"message":...,"details":null,"hint":null} for errors outside rest and auth. */
+void so_app_reply_error(struct so_http_exchange *x, int status, const char *code, const char *message, const char *hint);
+void so_app_reply_err(struct so_http_exchange *x, const struct so_err *err);
+
+#endif

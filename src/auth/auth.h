@@ -1,0 +1,84 @@
+/* auth.h: accounts, sessions and tokens in the dialect of Supabase Auth.  Knows no sockets.
+ *
+ *   identify:  apikey + Authorization -> struct so_identity     on the event loop: no query, no allocation for a token seen
+ *   handle:    one request -> one reply                            on a worker thread: straight-line code that may block
+ *
+ * The endpoint table is auth/endpoints.c.  Tables of its own in the database: auth_users, auth_identities, auth_sessions,
+ * auth_refresh_tokens, auth_audit_log (auth/tables.c). */
+#ifndef SO_AUTH_AUTH_H
+#define SO_AUTH_AUTH_H
+
+#include "core/arena.h"
+#include "core/buf.h"
+#include "core/err.h"
+#include "crypto/password.h"
+#include "db/db.h"
+#include "db/identity.h"
+
+struct so_auth_settings {
+    struct so_str public_url;      /* "http://127.0.0.1:54321": issuer is this + "/auth/v1" */
+    struct so_str jwt_secret;      /* SOCLE_JWT_SECRET: HS256 tokens made with it verify too; {NULL,0} for none */
+    struct so_str anon_key;        /* SOCLE_ANON_KEY: opaque "sb_publishable_..." or a JWT; {NULL,0}: none */
+    struct so_str service_key;     /* SOCLE_SERVICE_KEY */
+    int64_t token_lifetime;        /* seconds, 3600 */
+    int64_t refresh_reuse_seconds; /* grace window, 10 */
+    size_t password_min;           /* characters, 6 */
+    bool signup_disabled, anonymous_enabled;
+    bool autoconfirm;          /* an address counts as confirmed at once; must be true as long as there is no mail */
+    bool rate_limits;          /* the fixed windows of auth/limits.c; off only for tests and benchmarks */
+    bool weak_secrets_allowed; /* a well-known or repetitive jwt_secret is refused without this: for development only */
+    struct so_password_cost password_cost; /* of new hashes; zeros: SO_PASSWORD_COST_DEFAULT */
+    const char *keys_path; /* file of the signing keys (a JWKS with private members, mode 0600), made when it is not there */
+};
+
+struct so_auth; /* one per process */
+
+/* Makes the tables and the signing key when they are not there.  settings' strings are copied. */
+int so_auth_open(struct so_db *db, const struct so_auth_settings *settings, struct so_auth **out,
+                 struct so_err *err) SO_MUST_CHECK;
+void so_auth_close(struct so_auth *auth); /* NULL is fine */
+
+/* ---- who is asking ---- */
+
+struct so_auth_cache; /* verified tokens; one per event loop */
+int so_auth_cache_new(struct so_auth *auth, struct so_auth_cache **out, struct so_err *err) SO_MUST_CHECK;
+void so_auth_cache_free(struct so_auth_cache *cache);
+
+/* The rule of PROTOCOL.md section 1.3.  apikey and authorization are the headers' values ({NULL,0} when absent).
+ * *out borrows from `arena` and, for tokens seen before, from `cache` until the next call of so_auth_identify() with it:
+ * copy what must live longer (so_identity_copy).
+ * SO_EAUTH, status 401: no or unknown key (id "" ), JWT bad (id PGRST301) or expired (PGRST303, "JWT expired"). */
+int so_auth_identify(struct so_auth *auth, struct so_auth_cache *cache, struct so_str apikey, struct so_str authorization,
+                     struct so_arena *arena, struct so_identity *out, struct so_err *err) SO_MUST_CHECK;
+
+/* ---- endpoints ---- */
+
+struct so_auth_header {
+    struct so_str name, value;
+};
+
+struct so_auth_in {
+    struct so_str method; /* "POST" */
+    struct so_str path;   /* after "/auth/v1", "/token"; still encoded */
+    struct so_str query;  /* p == NULL when absent */
+    struct so_str body;
+    struct so_str apikey, authorization; /* headers; {NULL,0} when absent */
+    struct so_str api_version;           /* X-Supabase-Api-Version */
+    struct so_str peer;                  /* the client's address without its port: rate limits and the audit log go by it */
+    struct so_str user_agent;
+};
+
+struct so_auth_out {
+    int status;
+    struct so_auth_header headers[8]; /* Content-Type among them; in the arena or literals */
+    size_t header_count;
+    struct so_str failure; /* of a 5xx: the reason for the log, which the client is not told; else {NULL,0} */
+};
+
+/* Whether this endpoint can be answered on the event loop (JWKS, health, settings): it neither blocks nor hashes. */
+bool so_auth_is_quick(const struct so_auth_in *in);
+/* Always answers: errors become the reply of PROTOCOL.md section 2.2.  Blocks (password hash, writes) unless quick. */
+void so_auth_handle(struct so_auth *auth, const struct so_auth_in *in, struct so_arena *arena, struct so_auth_out *out,
+                    struct so_buf *body);
+
+#endif

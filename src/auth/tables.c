@@ -1,0 +1,151 @@
+/* tables.c: the auth service's own tables.
+ *
+ * Columns are named as in Supabase's auth schema, so that its users can be copied here as they are.  Times are text in the
+ * form of auth/text.h.  Passwords are kept as argon2 or bcrypt strings, refresh tokens as SHA-256 only (auth/sessions.c).
+ *
+ * A step, once released, never changes: what comes later is a new row. */
+#include "auth/tables.h"
+
+#include <stdio.h>
+
+#include "auth/sql.h"
+
+/* Phone numbers, invitations, recovery, and addresses waiting for confirmation have their columns already; factors and
+ * passkeys get tables of their own. */
+static const char VERSION_1[] =
+    "CREATE TABLE auth_users ("
+    "  id UUID TEXT NOT NULL PRIMARY KEY,"
+    "  aud TEXT NOT NULL DEFAULT 'authenticated',"
+    "  role TEXT NOT NULL DEFAULT 'authenticated',"
+    "  email TEXT UNIQUE," /* lower case */
+    "  encrypted_password TEXT,"
+    "  email_confirmed_at TIMESTAMPTZ TEXT,"
+    "  invited_at TIMESTAMPTZ TEXT,"
+    "  confirmation_token TEXT,"
+    "  confirmation_sent_at TIMESTAMPTZ TEXT,"
+    "  recovery_token TEXT,"
+    "  recovery_sent_at TIMESTAMPTZ TEXT,"
+    "  email_change TEXT,"
+    "  email_change_token_current TEXT,"
+    "  email_change_token_new TEXT,"
+    "  email_change_confirm_status INTEGER NOT NULL DEFAULT 0,"
+    "  email_change_sent_at TIMESTAMPTZ TEXT,"
+    "  phone TEXT UNIQUE," /* E.164 without '+' */
+    "  phone_confirmed_at TIMESTAMPTZ TEXT,"
+    "  phone_change TEXT,"
+    "  phone_change_token TEXT,"
+    "  phone_change_sent_at TIMESTAMPTZ TEXT,"
+    "  reauthentication_token TEXT,"
+    "  reauthentication_sent_at TIMESTAMPTZ TEXT,"
+    "  last_sign_in_at TIMESTAMPTZ TEXT,"
+    "  raw_app_meta_data JSON TEXT NOT NULL DEFAULT '{}',"
+    "  raw_user_meta_data JSON TEXT NOT NULL DEFAULT '{}',"
+    "  created_at TIMESTAMPTZ TEXT NOT NULL,"
+    "  updated_at TIMESTAMPTZ TEXT NOT NULL,"
+    "  banned_until TIMESTAMPTZ TEXT,"
+    "  deleted_at TIMESTAMPTZ TEXT,"
+    "  is_sso_user BOOLEAN NOT NULL DEFAULT 0,"
+    "  is_anonymous BOOLEAN NOT NULL DEFAULT 0"
+    ");"
+    "CREATE INDEX auth_users_created_at ON auth_users (created_at, id);"
+
+    "CREATE TABLE auth_identities ("
+    "  id UUID TEXT NOT NULL PRIMARY KEY,"
+    "  provider_id TEXT NOT NULL," /* who the user is over there; for e-mail the user's id */
+    "  provider TEXT NOT NULL,"
+    "  user_id UUID TEXT NOT NULL REFERENCES auth_users (id) ON DELETE CASCADE,"
+    "  identity_data JSON TEXT NOT NULL DEFAULT '{}',"
+    "  email TEXT,"
+    "  last_sign_in_at TIMESTAMPTZ TEXT,"
+    "  created_at TIMESTAMPTZ TEXT NOT NULL,"
+    "  updated_at TIMESTAMPTZ TEXT NOT NULL,"
+    "  UNIQUE (provider_id, provider)"
+    ");"
+    "CREATE INDEX auth_identities_user_id ON auth_identities (user_id);"
+
+    "CREATE TABLE auth_sessions ("
+    "  id UUID TEXT NOT NULL PRIMARY KEY,"
+    "  user_id UUID TEXT NOT NULL REFERENCES auth_users (id) ON DELETE CASCADE,"
+    "  aal TEXT NOT NULL DEFAULT 'aal1',"
+    "  amr JSON TEXT NOT NULL," /* the claim as it stands in tokens */
+    "  factor_id UUID TEXT,"
+    "  not_after TIMESTAMPTZ TEXT," /* the session is over from then on */
+    "  created_at TIMESTAMPTZ TEXT NOT NULL,"
+    "  refreshed_at TIMESTAMPTZ TEXT,"
+    "  user_agent TEXT,"
+    "  ip TEXT"
+    ");"
+    "CREATE INDEX auth_sessions_user_id ON auth_sessions (user_id);"
+
+    /* One family per session; see auth/sessions.c. */
+    "CREATE TABLE auth_refresh_tokens ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  session_id UUID TEXT NOT NULL REFERENCES auth_sessions (id) ON DELETE CASCADE,"
+    "  token_hash TEXT NOT NULL UNIQUE,"
+    "  parent_hash TEXT,"
+    "  salt TEXT,"
+    "  revoked_at TIMESTAMPTZ TEXT,"
+    "  created_at TIMESTAMPTZ TEXT NOT NULL"
+    ");"
+    "CREATE INDEX auth_refresh_tokens_session_id ON auth_refresh_tokens (session_id);"
+
+    /* Ids of sessions and users whose access tokens are refused until `expires_at`, seconds since 1970, when the last of
+     * them has expired by itself: what auth/revoked.c holds in memory. */
+    "CREATE TABLE auth_revocations ("
+    "  id UUID TEXT NOT NULL PRIMARY KEY,"
+    "  expires_at INTEGER NOT NULL"
+    ");"
+    "CREATE INDEX auth_revocations_expires_at ON auth_revocations (expires_at);"
+
+    "CREATE TABLE auth_audit_log ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  created_at TIMESTAMPTZ TEXT NOT NULL,"
+    "  action TEXT NOT NULL,"
+    "  actor_id TEXT," /* NULL: the service key */
+    "  user_id TEXT,"
+    "  session_id TEXT,"
+    "  ip_address TEXT,"
+    "  user_agent TEXT"
+    ");"
+    "CREATE INDEX auth_audit_log_user_id ON auth_audit_log (user_id);";
+
+static const char *const STEPS[] = {VERSION_1};
+
+static int read_version(struct so_conn *conn, int64_t *out_version, struct so_err *err)
+{
+    struct so_stmt *st;
+    bool row;
+    int rc = so_auth_sql_start(conn, "SELECT COALESCE(MAX(version), 0) FROM auth_schema_versions", NULL, 0, &st, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = so_stmt_step(st, &row, err);
+    if (rc == SO_OK)
+        *out_version = row ? so_stmt_i64(st, 0) : 0;
+    so_stmt_done(st);
+    return rc;
+}
+
+static int migrate(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    (void)arg;
+    int64_t version;
+    int rc = so_conn_exec(conn, "CREATE TABLE IF NOT EXISTS auth_schema_versions (version INTEGER PRIMARY KEY)", err);
+    if (rc == SO_OK)
+        rc = read_version(conn, &version, err);
+    if (rc != SO_OK)
+        return rc;
+    if (version > (int64_t)COUNT_OF(STEPS))
+        return so_fail(err, SO_EDENIED, "the auth tables have version %lld, this program knows %zu: use the newer program",
+                       (long long)version, COUNT_OF(STEPS));
+    for (size_t i = (size_t)version; rc == SO_OK && i < COUNT_OF(STEPS); i++) {
+        char number[24];
+        snprintf(number, sizeof(number), "%zu", i + 1);
+        rc = so_conn_exec(conn, STEPS[i], err);
+        if (rc == SO_OK)
+            rc = so_auth_sql_run(conn, "INSERT INTO auth_schema_versions (version) VALUES (?1)", SO_VALUES(so_str_c(number)),
+                                 NULL, err);
+    }
+    return rc;
+}
+
+int so_auth_tables_migrate(struct so_db *db, struct so_err *err) { return so_db_write(db, migrate, NULL, err); }

@@ -1,0 +1,110 @@
+/* serving.c: the main thread while the server runs: signals and, in development, the schema files. */
+#include "cli/serving.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <uv.h>
+
+#include "cli/cli.h"
+#include "core/clock.h"
+#include "core/fs.h"
+#include "core/log.h"
+
+enum { LOOK_EVERY_MS = 250 };
+
+struct serving {
+    struct so_app *app;
+    uv_loop_t loop;
+    uv_signal_t terminate, interrupt, hangup;
+    uv_timer_t look;
+    char schemas[PATH_MAX];
+    uint64_t fingerprint;
+};
+
+static void reload(struct serving *s)
+{
+    struct so_err err = SO_ERR_INIT;
+    long long from = so_clock_mono_ns();
+    if (so_app_reload(s->app, &err) == SO_OK)
+        so_log(SO_LOG_INFO, "reloaded in %.1f ms", (double)(so_clock_mono_ns() - from) / 1e6);
+    else
+        so_log(SO_LOG_ERROR, "%s%s%s; serving on as before", err.message, err.hint[0] ? ": " : "", err.hint);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct serving *s = handle->data;
+    if (number == SIGHUP) {
+        reload(s);
+        return;
+    }
+    so_log(SO_LOG_INFO, "stopping: requests under way are finished first");
+    uv_stop(&s->loop);
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct serving *s = timer->data;
+    uint64_t now = so_fs_fingerprint(s->schemas, ".json");
+    if (now == s->fingerprint)
+        return;
+    s->fingerprint = now;
+    reload(s);
+}
+
+static void watch_signal(struct serving *s, uv_signal_t *handle, int number)
+{
+    handle->data = s;
+    uv_signal_init(&s->loop, handle);
+    uv_signal_start(handle, on_signal, number);
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    uv_close(handle, NULL);
+}
+
+static void announce(const struct so_app *app, const struct so_config *config, unsigned port, long long started_ns)
+{
+    struct so_buf closed;
+    so_buf_init(&closed, 4096);
+    so_app_closed_tables(app, &closed);
+    if (closed.len > 0)
+        so_log(SO_LOG_WARN, "no policies, so only the service key sees: %s", so_buf_cstr(&closed));
+    so_buf_deinit(&closed);
+    so_log(SO_LOG_INFO, "listening on http://%s:%u, ready in %.1f ms", config->host, port,
+           (double)(so_clock_mono_ns() - started_ns) / 1e6);
+}
+
+int cli_serve(struct so_app *app, const struct so_config *config, bool watch, long long started_ns)
+{
+    struct serving s = {.app = app};
+    struct so_err err = SO_ERR_INIT;
+    unsigned port;
+    if (uv_loop_init(&s.loop) != 0)
+        return cli_usage("cannot make an event loop");
+    /* Before the threads start, so that a signal that comes early is not lost. */
+    watch_signal(&s, &s.terminate, SIGTERM);
+    watch_signal(&s, &s.interrupt, SIGINT);
+    watch_signal(&s, &s.hangup, SIGHUP);
+    snprintf(s.schemas, sizeof(s.schemas), "%s/schemas", config->dir);
+    int code = CLI_OK;
+    if (so_app_start(app, &port, &err) == SO_OK) {
+        announce(app, config, port, started_ns);
+        if (watch) {
+            s.look.data = &s;
+            s.fingerprint = so_fs_fingerprint(s.schemas, ".json");
+            uv_timer_init(&s.loop, &s.look);
+            uv_timer_start(&s.look, on_look, LOOK_EVERY_MS, LOOK_EVERY_MS);
+        }
+        uv_run(&s.loop, UV_RUN_DEFAULT);
+        so_app_stop(app);
+    } else {
+        code = cli_fail(&err);
+    }
+    uv_walk(&s.loop, close_handle, NULL);
+    uv_run(&s.loop, UV_RUN_DEFAULT);
+    uv_loop_close(&s.loop);
+    return code;
+}

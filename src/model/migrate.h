@@ -1,0 +1,54 @@
+/* migrate.h: make the database fit the schema files.
+ *
+ *   model + catalog -> plan (a list of steps, each with its SQL) -> apply (all steps in one transaction) -> seeds
+ *
+ * Additive steps are safe.  A step that can lose data (dropping a column or table that holds rows, a type that does not hold
+ * every value) is marked, and refused without allow_data_loss.  A plan made right after apply is empty. */
+#ifndef SO_MODEL_MIGRATE_H
+#define SO_MODEL_MIGRATE_H
+
+#include "db/catalog.h"
+#include "db/db.h"
+#include "model/model.h"
+
+enum so_step_kind {
+    SO_STEP_CREATE_TABLE,
+    SO_STEP_RENAME_TABLE,
+    SO_STEP_DROP_TABLE,
+    SO_STEP_ADD_COLUMN,
+    SO_STEP_RENAME_COLUMN,
+    SO_STEP_DROP_COLUMN,
+    SO_STEP_REBUILD_TABLE, /* SQLite cannot alter a type, NOT NULL, default or foreign key in place: make anew, copy, swap */
+    SO_STEP_CREATE_INDEX,
+    SO_STEP_DROP_INDEX
+};
+
+struct so_step {
+    enum so_step_kind kind;
+    struct so_str table;
+    struct so_str old_name; /* of a table or column that is renamed; else empty */
+    struct so_str summary;  /* "books: add column pages integer not null" */
+    struct so_str sql;      /* statements separated by ';' */
+    bool loses_data;
+    struct so_str loss; /* "12 rows have a value in books.pages" ; empty when nothing is lost */
+};
+
+struct so_plan {
+    struct so_step *steps;
+    size_t step_count;
+    size_t losing_count;
+};
+
+/* conn is only read (row counts of what would be dropped).  The plan lives in `arena`.  Tables that were made by hand (not
+ * by Socle) and are in no schema file are left alone.  SO_EINVAL when no plan can work: the message says what to do. */
+int so_migrate_plan(const struct so_model *model, const struct so_catalog *catalog, struct so_conn *conn,
+                    struct so_arena *arena, struct so_plan *out, struct so_err *err) SO_MUST_CHECK;
+/* On the writer's connection, inside its transaction.  SO_EDENIED when a step loses data and that was not allowed. */
+int so_migrate_apply(const struct so_plan *plan, struct so_conn *conn, bool allow_data_loss,
+                     struct so_err *err) SO_MUST_CHECK;
+/* Loads DIR/seed/NAME.json (an array of rows, or .jsonl) into tables that are empty, validated, in the order of references.
+ * *out_rows counts them. */
+int so_seed_load(const char *dir, const struct so_model *model, const struct so_catalog *catalog, struct so_conn *conn,
+                 size_t *out_rows, struct so_err *err) SO_MUST_CHECK;
+
+#endif

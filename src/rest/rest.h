@@ -1,0 +1,80 @@
+/* rest.h: the data API: the PostgREST dialect over the catalog and the model.  Knows no sockets.
+ *
+ *   struct so_rest_in  -> request.c  what URL, headers and body say           (no database knowledge)
+ *                      -> plan.c     resolved against catalog, model, policies
+ *                      -> sql.c      one statement for the dialect, with its parameters and row shape
+ *                      -> run.c      statement -> rows -> JSON, checks, status and headers
+ *
+ * so_rest_prepare() is the first three stages: pure, never blocks, any thread.  so_rest_run() is the last one, on a reader's
+ * connection or, when the operation writes, on the writer's inside its savepoint: what it returns other than SO_OK must undo
+ * the write. */
+#ifndef SO_REST_REST_H
+#define SO_REST_REST_H
+
+#include "core/arena.h"
+#include "core/buf.h"
+#include "core/err.h"
+#include "db/catalog.h"
+#include "db/db.h"
+#include "db/identity.h"
+#include "model/model.h"
+
+/* What the database and the schema files are at one moment.  Requests hold a reference while they run. */
+struct so_snapshot {
+    struct so_catalog *catalog;
+    struct so_model *model;
+    int refs;
+};
+int so_snapshot_new(struct so_catalog *catalog, struct so_model *model, struct so_snapshot **out,
+                    struct so_err *err) SO_MUST_CHECK; /* takes both */
+struct so_snapshot *so_snapshot_ref(struct so_snapshot *s);
+void so_snapshot_unref(struct so_snapshot *s);
+
+struct so_rest_header {
+    struct so_str name, value;
+};
+
+struct so_rest_in {
+    struct so_str method; /* "GET" */
+    struct so_str path;   /* after "/rest/v1/": "books", "rpc/f", ""; still percent-encoded */
+    struct so_str query;  /* still encoded; p == NULL when absent */
+    const struct so_rest_header *headers;
+    size_t header_count;
+    struct so_str body;
+    const struct so_identity *who;
+};
+
+struct so_rest_settings {
+    int64_t max_rows; /* SOCLE_MAX_ROWS: no answer holds more rows; 0: no limit */
+    size_t body_max;  /* bytes of an answer */
+    bool aggregates;  /* sum(), avg(), min(), max() in select; count() is always allowed */
+    bool tx_override; /* honour Prefer: tx=rollback */
+};
+
+struct so_rest_op; /* in the request's arena */
+
+/* SO_OK, or an error that so_rest_error() turns into the answer. */
+int so_rest_prepare(const struct so_rest_in *in, const struct so_snapshot *snapshot, const struct so_rest_settings *settings,
+                    struct so_arena *arena, struct so_rest_op **out, struct so_err *err) SO_MUST_CHECK;
+/* Whether so_rest_run() wants the writer's connection. */
+bool so_rest_writes(const struct so_rest_op *op);
+
+struct so_rest_out {
+    int status;
+    struct so_rest_header
+        headers[8]; /* Content-Type, Content-Range, Location, Preference-Applied ... in the request's arena */
+    size_t header_count;
+    /* For 422: what was wrong with the rows; the app need not look, so_rest_error() writes it. */
+    const struct so_violation *violations;
+};
+
+/* Runs and writes the body into `body`.  After a failure `body` holds nothing to be used; call so_rest_error(). */
+int so_rest_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
+                struct so_err *err) SO_MUST_CHECK;
+
+/* The answer to a failure of prepare or run: status, headers and the four-member body (and `errors` when there are
+ * violations). op may be NULL (when prepare failed).  An anonymous caller's 42501 is 401. */
+void so_rest_error(const struct so_rest_op *op, const struct so_identity *who, const struct so_err *err,
+                   struct so_rest_out *out, struct so_buf *body);
+
+#endif

@@ -1,0 +1,171 @@
+// commands.test.mjs: the commands' contracts (DESIGN.md section 4): output, exit codes, what goes to stdout and what to stderr.
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { generateKeyPairSync, createPublicKey } from "node:crypto";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+
+import { scratch, socle } from "../lib/cli.mjs";
+import { makeApp, Server } from "../lib/server.mjs";
+
+describe("socle", () => {
+  it("prints help on stdout and fails without a command", () => {
+    const help = socle(["--help"]);
+    assert.equal(help.code, 0);
+    assert.match(help.out, /socle serve \[DIR\]/);
+    assert.equal(socle([]).code, 2);
+    const unknown = socle(["nothing"]);
+    assert.equal(unknown.code, 2);
+    assert.match(unknown.err, /no command "nothing"/);
+  });
+  for (const command of ["init", "dev", "serve", "migrate", "config", "jwt", "json", "schema"])
+    it(`${command} has help`, () => {
+      const { code, out } = socle([command, "--help"]);
+      assert.equal(code, 0);
+      assert.match(out, new RegExp(`socle ${command}`));
+    });
+  it("refuses an unknown option", () => assert.equal(socle(["config", "--loud"]).code, 2));
+});
+
+describe("json check", () => {
+  const dir = scratch({ "good.json": '{"a":[1,2.50,"\\u00e9"]}', "bad.json": '{"a":1,}', "twice.json": '{"a":1,"a":2}' });
+  it("good", () => assert.deepEqual(socle(["json", "check", join(dir, "good.json")]), { code: 0, out: "valid\n", err: "" }));
+  it("bad, with the byte", () => {
+    const { code, out } = socle(["json", "check", join(dir, "bad.json")]);
+    assert.equal(code, 1);
+    assert.match(out, /^invalid: .* at byte 7\n$/);
+  });
+  it("a member twice is legal, but said", () => {
+    const { code, out, err } = socle(["json", "check", join(dir, "twice.json")]);
+    assert.equal(code, 0);
+    assert.equal(out, "valid\n");
+    assert.match(err, /at byte 7/);
+  });
+  it("several files, one bad", () => {
+    const { code, out } = socle(["json", "check", join(dir, "good.json"), join(dir, "bad.json")]);
+    assert.equal(code, 1);
+    assert.equal(out.split("\n").length, 3);
+  });
+});
+
+describe("jwt", () => {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const dir = scratch({
+    "private.json": JSON.stringify({ ...privateKey.export({ format: "jwk" }), alg: "ES256", kid: "k1" }),
+    "public.json": JSON.stringify({ keys: [{ ...createPublicKey(privateKey).export({ format: "jwk" }), alg: "ES256", kid: "k1" }] }),
+    secret: "a shared secret of more than 32 bytes\n",
+  });
+  const file = (name) => join(dir, name);
+  const token = socle(["jwt", "sign", "--key", file("private.json"), '{"sub":"ada","exp":2000000000,"aud":"shop"}']).out.trim();
+
+  it("signs what it verifies", () => {
+    const { code, out } = socle(["jwt", "verify", "--keys", file("public.json"), "--now", "1900000000", token]);
+    assert.equal(code, 0);
+    assert.deepEqual(JSON.parse(out), { sub: "ada", exp: 2000000000, aud: "shop" });
+  });
+  const REFUSED = [
+    ["expired", ["--now", "2000000000"], token, /expired/],
+    ["another audience", ["--now", "1900000000", "--aud", "bank"], token, /aud/],
+    ["altered", ["--now", "1900000000"], token.slice(0, -4) + "AAAA", /signature/],
+    ["no token at all", ["--now", "1900000000"], "a.b", /./],
+  ];
+  for (const [name, args, bad, why] of REFUSED)
+    it(`refuses: ${name}`, () => {
+      const { code, out, err } = socle(["jwt", "verify", "--keys", file("public.json"), ...args, bad]);
+      assert.equal(code, 1);
+      assert.equal(out, "");
+      assert.match(err, why);
+    });
+  it("takes a raw secret", () => {
+    const made = socle(["jwt", "sign", "--key", file("secret"), "--secret", '{"role":"anon"}']).out.trim();
+    assert.equal(socle(["jwt", "verify", "--keys", file("secret"), "--secret", made]).code, 0);
+    assert.equal(socle(["jwt", "verify", "--keys", file("public.json"), made]).code, 1);
+  });
+  it("an unreadable key is 2", () => assert.equal(socle(["jwt", "verify", "--keys", file("nothing"), token]).code, 2));
+  it("decode shows both parts and says that nothing is verified", () => {
+    const { code, out, err } = socle(["jwt", "decode", token]);
+    assert.equal(code, 0);
+    assert.deepEqual(out.trim().split("\n").map((line) => JSON.parse(line).sub ?? JSON.parse(line).alg), ["ES256", "ada"]);
+    assert.match(err, /not verified/);
+  });
+  it("reads a token from stdin", () => assert.equal(socle(["jwt", "decode", "-"], { input: token + "\n" }).code, 0));
+});
+
+describe("init, migrate, serve", () => {
+  const dir = join(scratch(), "app");
+  it("init makes a folder that is ready", () => {
+    const { code } = socle(["init", dir]);
+    assert.equal(code, 0);
+    assert.ok(existsSync(join(dir, "schemas/notes.json")));
+    assert.equal(statSync(join(dir, ".env")).mode & 0o777, 0o600);
+    assert.equal(statSync(join(dir, "data/keys.json")).mode & 0o777, 0o600);
+    assert.match(readFileSync(join(dir, ".env"), "utf8"), /SOCLE_SERVICE_KEY=sb_secret_\w{32}/);
+  });
+  it("init again changes nothing", () => {
+    const before = readFileSync(join(dir, ".env"), "utf8");
+    assert.equal(socle(["init", dir]).code, 0);
+    assert.equal(readFileSync(join(dir, ".env"), "utf8"), before);
+  });
+  it("the plan after init is empty", () => {
+    assert.match(socle(["migrate", "plan", dir]).out, /nothing to change/);
+    assert.equal(socle(["migrate", "status", dir]).code, 0);
+  });
+  it("a rename keeps the data, a drop is refused without the flag", () => {
+    const file = join(dir, "schemas/notes.json");
+    const schema = JSON.parse(readFileSync(file, "utf8"));
+    schema.properties.body = { ...schema.properties.text, "x-renamed-from": "text" };
+    delete schema.properties.text;
+    schema.required = ["body"];
+    writeFileSync(file, JSON.stringify(schema));
+    assert.equal(socle(["migrate", "status", dir]).code, 1);
+    const applied = socle(["migrate", "apply", dir]);
+    assert.equal(applied.code, 0, applied.err);
+    assert.match(applied.out, /rename/i);
+    assert.match(socle(["migrate", "plan", dir]).out, /nothing to change/);
+  });
+  it("a wrong schema file stops the start with file, pointer and reason", () => {
+    const bad = makeApp({ files: { "schemas/bad.json": { type: "object", properties: { a: { type: "strin" } } } } });
+    const { code, err } = socle(["migrate", "plan", bad]);
+    assert.equal(code, 1);
+    assert.match(err, /bad\.json#\/properties\/a\/type/);
+    rmSync(bad, { recursive: true });
+  });
+  it("serve refuses placeholders, weak keys and a database that does not fit", () => {
+    const env = { PORT: "0" };
+    const fresh = makeApp();
+    assert.match(socle(["serve", fresh], { env }).err, /SOCLE_ANON_KEY is not set/);
+    assert.match(socle(["serve", fresh], { env: { ...env, SOCLE_ANON_KEY: "short" } }).err, /too short/);
+    const keys = { SOCLE_ANON_KEY: "sb_publishable_0123456789", SOCLE_SERVICE_KEY: "changeme-changeme-changeme" };
+    assert.match(socle(["serve", fresh], { env: { ...env, ...keys } }).err, /placeholder/);
+    const { code, err } = socle(["serve", fresh], { env: { ...env, SOCLE_ANON_KEY: keys.SOCLE_ANON_KEY } });
+    assert.equal(code, 1);
+    assert.match(err, /does not fit/);
+    assert.match(err, /socle migrate/);
+    rmSync(fresh, { recursive: true });
+  });
+  it("a bad setting stops the start with one line", () => {
+    const { code, err } = socle(["config"], { env: { PORT: "many" } });
+    assert.equal(code, 1);
+    assert.equal(err, 'socle: PORT is "many", but must be a whole number from 0 to 65535\n');
+  });
+  it("config masks secrets", () => {
+    const { out } = socle(["config"], { env: { SOCLE_SERVICE_KEY: "sb_secret_visible" } });
+    assert.doesNotMatch(out, /visible/);
+    assert.match(out, /SOCLE_SERVICE_KEY=\(set, 17 bytes\)/);
+  });
+  it("dev reloads when a schema file is saved", async () => {
+    const server = await Server.start();
+    const file = join(server.dir, "schemas/authors.json");
+    const schema = JSON.parse(readFileSync(file, "utf8"));
+    schema.properties.nickname = { type: "string" };
+    writeFileSync(file, JSON.stringify(schema));
+    for (let i = 0; i < 100 && !/reloaded/.test(server.log); i++) await new Promise((done) => setTimeout(done, 50));
+    const answer = await server.fetch("/rest/v1/authors?select=name,nickname&limit=1");
+    assert.equal(answer.status, 200, server.log);
+    writeFileSync(file, "{ broken");
+    for (let i = 0; i < 100 && !/serving on as before/.test(server.log); i++) await new Promise((done) => setTimeout(done, 50));
+    assert.match(server.log, /authors\.json/);
+    assert.equal((await server.fetch("/rest/v1/authors?limit=1")).status, 200);
+    await server.stop();
+  });
+});
