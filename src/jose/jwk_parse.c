@@ -203,6 +203,21 @@ static bool is_consistent(EVP_PKEY *pkey, const struct parts *parts)
     return ok;
 }
 
+/* A key's private half may sign, and its public half, which is in it, may verify.  A half that "key_ops" forbids to sign is
+ * forgotten at once: what is not kept cannot leak, and nobody has proved that it belongs to this key. */
+static int settle_use(struct parts *parts, const struct so_jwk_part *table, struct so_jwk_traits *traits, struct so_err *err)
+{
+    bool has_d = false;
+    for (size_t i = 0; table[i].name != NULL; i++) {
+        has_d = has_d || (parts->bytes[i].p != NULL && table[i].is_private);
+        if (table[i].is_private && !traits->may_sign)
+            parts->bytes[i].p = NULL;
+    }
+    traits->may_sign = traits->may_sign && has_d;
+    traits->may_verify = traits->may_verify || traits->may_sign;
+    return traits->may_verify ? SO_OK : so_fail(err, SO_ENOTFOUND, "the JWK's \"key_ops\" leave a public key nothing to do");
+}
+
 static int read_asymmetric(const struct so_json *jwk, struct so_jwk_traits *traits, struct parts *parts, struct so_jwk **out,
                            struct so_err *err)
 {
@@ -214,6 +229,8 @@ static int read_asymmetric(const struct so_json *jwk, struct so_jwk_traits *trai
     int rc = read_parts(jwk, table, parts, err);
     if (rc == SO_OK)
         rc = is_rsa ? check_rsa(jwk, parts, err) : check_curve(parts, table, info, err);
+    if (rc == SO_OK)
+        rc = settle_use(parts, table, traits, err);
     if (rc != SO_OK)
         return rc;
     size_t n;
@@ -224,9 +241,7 @@ static int read_asymmetric(const struct so_json *jwk, struct so_jwk_traits *trai
     else
         n = okp_params(parts, params);
     params[n] = OSSL_PARAM_construct_end();
-    bool is_private = parts->bytes[is_rsa ? D : info->kind == SO_JWS_EC ? EC_D : OKP_D].p != NULL;
-    traits->may_sign = traits->may_sign && is_private;
-    EVP_PKEY *pkey = import(info->kind == SO_JWS_ED ? info->curve : info->kty, params, is_private);
+    EVP_PKEY *pkey = import(info->kind == SO_JWS_ED ? info->curve : info->kty, params, traits->may_sign);
     if (pkey == NULL)
         return so_fail(err, SO_EINVAL,
                        is_rsa ? "the JWK's members make no RSA key" : "the JWK's \"x\" and \"y\" are no point on the curve");

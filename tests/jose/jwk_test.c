@@ -146,6 +146,7 @@ static const struct {
     {"use a number", "{" EC256 X256 "," Y256 ",\"use\":1}", SO_ALG_NONE, SO_EINVAL, "use"},
     {"key_ops verify", "{" EC256 X256 "," Y256 ",\"key_ops\":[\"verify\"]}", SO_ALG_NONE, SO_OK, ""},
     {"key_ops for encryption", "{" EC256 X256 "," Y256 ",\"key_ops\":[\"deriveKey\"]}", SO_ALG_NONE, SO_EINVAL, "key_ops"},
+    {"key_ops that leave nothing", "{" EC256 X256 "," Y256 ",\"key_ops\":[\"sign\"]}", SO_ALG_NONE, SO_EINVAL, "key_ops"},
     {"key_ops empty", "{" EC256 X256 "," Y256 ",\"key_ops\":[]}", SO_ALG_NONE, SO_EINVAL, "key_ops"},
     {"key_ops a text", "{" EC256 X256 "," Y256 ",\"key_ops\":\"verify\"}", SO_ALG_NONE, SO_EINVAL, "key_ops"},
     {"kid a number", "{" EC256 X256 "," Y256 ",\"kid\":5}", SO_ALG_NONE, SO_EINVAL, "kid"},
@@ -246,6 +247,47 @@ static void rsa_members_must_fit_each_other(void **state)
     assert_int_equal(parse_rsa_with("oth", "x"), SO_EINVAL);
 }
 
+static void key_ops_decide_what_a_key_does(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label, *jwk;
+        bool is_private, verifies;
+    } cases[] = {
+        {"private key for signing: its public half verifies", "{" EC256 X256 "," Y256 "," D256 ",\"key_ops\":[\"sign\"]}",
+         true, true},
+        {"private key for verifying", "{" EC256 X256 "," Y256 "," D256 ",\"key_ops\":[\"verify\"]}", false, true},
+        {"secret for signing", "{\"kty\":\"oct\"," K32 ",\"key_ops\":[\"sign\"]}", true, false},
+        {"secret for verifying", "{\"kty\":\"oct\"," K32 ",\"key_ops\":[\"verify\"]}", false, true},
+        {"secret for both", "{\"kty\":\"oct\"," K32 ",\"key_ops\":[\"verify\",\"sign\"]}", true, true},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct so_jwk *key = must_parse_key(cases[i].jwk, SO_ALG_NONE);
+        struct so_jwk *all =
+            must_parse_key(i < 2 ? "{" EC256 X256 "," Y256 "," D256 "}" : "{\"kty\":\"oct\"," K32 "}", SO_ALG_NONE);
+        struct so_jwks only = {.keys = {key}, .count = 1};
+        struct so_buf token, json;
+        struct so_json claims;
+        so_buf_init(&token, 4096);
+        so_buf_init(&json, 4096);
+        assert_int_equal(so_jwt_sign(all, SO_STR("{}"), &token, NULL), SO_OK);
+        const struct so_jwt_checks checks = {.now = 0};
+        bool verifies = so_jwt_verify(&only, so_buf_str(&token), &checks, &arena, &claims, NULL, NULL) == SO_OK;
+        if (so_jwk_is_private(key) != cases[i].is_private || verifies != cases[i].verifies)
+            fail_msg("%s", cases[i].label);
+        assert_int_equal(so_jwk_put(key, true, &json, NULL), SO_OK);
+        struct so_jwk *again = must_parse_key(so_buf_cstr(&json), SO_ALG_NONE);
+        if (so_jwk_is_private(again) != cases[i].is_private)
+            fail_msg("%s: written and read", cases[i].label);
+        so_jwk_unref(again);
+        so_jwk_unref(all);
+        so_jwk_unref(key);
+        so_buf_deinit(&token);
+        so_buf_deinit(&json);
+    }
+    so_arena_reset(&arena);
+}
+
 static int parse_set(const char *text, struct so_jwks *out)
 {
     struct so_json doc;
@@ -340,10 +382,11 @@ static void every_failed_allocation_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(thumbprints_are_those_of_the_rfcs),         cmocka_unit_test(a_key_is_written_as_it_was_read),
-        cmocka_unit_test(the_public_form_holds_no_secret),           cmocka_unit_test(only_sound_keys_are_taken),
-        cmocka_unit_test(rsa_members_must_fit_each_other),           cmocka_unit_test(a_set_passes_over_what_is_not_for_us),
-        cmocka_unit_test(a_key_lives_as_long_as_its_last_reference), cmocka_unit_test(every_failed_allocation_is_an_error),
+        cmocka_unit_test(thumbprints_are_those_of_the_rfcs),    cmocka_unit_test(a_key_is_written_as_it_was_read),
+        cmocka_unit_test(the_public_form_holds_no_secret),      cmocka_unit_test(only_sound_keys_are_taken),
+        cmocka_unit_test(rsa_members_must_fit_each_other),      cmocka_unit_test(key_ops_decide_what_a_key_does),
+        cmocka_unit_test(a_set_passes_over_what_is_not_for_us), cmocka_unit_test(a_key_lives_as_long_as_its_last_reference),
+        cmocka_unit_test(every_failed_allocation_is_an_error),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     so_arena_deinit(&arena);
