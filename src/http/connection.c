@@ -429,6 +429,15 @@ static bool is_draining(const struct so_http_conn *c)
     return uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp) < c->queued;
 }
 
+/* A plain close would leave the kernel with what the peer does not take. */
+static void reset(struct so_http_conn *c)
+{
+    uv_os_fd_t fd;
+    if (uv_fileno((uv_handle_t *)&c->tcp, &fd) == 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+    so_conn_close(c);
+}
+
 void so_conn_expired(struct so_deadline *d, void *server)
 {
     (void)server;
@@ -440,7 +449,7 @@ void so_conn_expired(struct so_deadline *d, void *server)
         if (is_draining(c))
             c->has_moved = true;
         else
-            so_conn_close(c);
+            reset(c);
         break;
     default: so_conn_close(c); break;
     }

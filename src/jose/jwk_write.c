@@ -67,6 +67,12 @@ static int put_secret(const struct so_jwk *key, struct so_jw *w, struct so_err *
     int rc = so_buf_check(&text, "the key", err);
     if (rc == SO_OK)
         so_jw_member_str(w, "k", so_buf_str(&text));
+    if (key->may_sign != key->may_verify) { /* of an asymmetric key the members say it */
+        so_jw_key(w, SO_STR("key_ops"));
+        so_jw_array(w);
+        so_jw_cstr(w, key->may_sign ? "sign" : "verify");
+        so_jw_end_array(w);
+    }
     wipe(&text);
     return rc;
 }
