@@ -56,13 +56,9 @@ static int queue(struct so_http_conn *c, struct so_str first, struct so_str rest
     return SO_OK;
 }
 
-/* Sends now what the socket takes: SO_OK and *out_sent. */
+/* Sends now what the socket takes (nothing, when something waits already): SO_OK and *out_sent. */
 static int send_now(struct so_http_conn *c, struct so_str a, struct so_str b, size_t *out_sent)
 {
-    if (c->writes > 0) {
-        *out_sent = 0; /* behind what waits already */
-        return SO_OK;
-    }
     uv_buf_t bufs[2];
     unsigned count = 0;
     const struct so_str parts[2] = {a, b};

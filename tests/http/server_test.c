@@ -182,6 +182,17 @@ static void answer_upgrade_later(struct so_http_exchange *x)
     assert_int_equal(so_loop_work(x->loop, &l->work, NULL), SO_OK);
 }
 
+/* A reply that another connection's request sets free. */
+static struct so_http_exchange *parked;
+static void park(struct so_http_exchange *x) { parked = x; }
+
+static void unpark(struct so_http_exchange *x)
+{
+    so_buf_put_str(so_http_reply_body(parked), parked->req.path);
+    so_http_reply_send(parked, 200);
+    so_http_reply_send(x, 200);
+}
+
 static const struct {
     const char *path;
     void (*answer)(struct so_http_exchange *x);
@@ -190,6 +201,8 @@ static const struct {
     {"/headers", answer_headers},
     {"/big", answer_big},
     {"/close", answer_closing},
+    {"/park", park},
+    {"/unpark", unpark},
     {"/204", answer_status},
     {"/304", answer_status},
     {"/418", answer_status},
@@ -549,6 +562,22 @@ static void many_pipelined_requests_are_all_answered(void **state)
     stop();
 }
 
+static void a_handler_may_answer_for_another_connection(void **state)
+{
+    (void)state;
+    start(NULL);
+    int fd = dial();
+    atomic_store(&handled, 0);
+    assert_true(say_c(fd, "GET /park HTTP/1.1\r\n" H "\r\nGET /2 HTTP/1.1\r\n" H BYE));
+    while (atomic_load(&handled) < 1)
+        sleep_ms(1);
+    assert_str(talk(SO_STR("GET /1 HTTP/1.1\r\n" H "\r\nGET /unpark HTTP/1.1\r\n" H "\r\nGET /3 HTTP/1.1\r\n" H BYE), 1000),
+               OK("6", "GET /1") OK("0", "") OK_LAST("6", "GET /3"));
+    assert_str(hear_all(fd), OK("5", "/park") OK_LAST("6", "GET /2"));
+    close(fd);
+    stop();
+}
+
 /* A client that sends requests without end, while the reply to the first is held back, is held back itself. */
 static void what_waits_behind_a_late_reply_is_bounded(void **state)
 {
@@ -617,6 +646,23 @@ static void nobody_waits_for_ever(void **state)
         goes_on = goes_on && recv(fd, heard, sizeof(heard), MSG_DONTWAIT) <= 0;
     }
     assert_false(goes_on);
+    close(fd);
+    stop();
+}
+
+static void each_head_has_its_own_time(void **state)
+{
+    (void)state;
+    struct so_http_limits limits = SO_HTTP_LIMITS_DEFAULT;
+    limits.header_timeout_ms = 400;
+    start(&limits);
+    int fd = dial();
+    assert_true(say_c(fd, "GET /1 HTTP/1.1\r\n"));
+    for (int i = 0; i < 3; i++) { /* the end of one head comes with the start of the next, 750 ms in all */
+        sleep_ms(250);
+        assert_true(say_c(fd, i < 2 ? H "\r\nGET /2 HTTP/1.1\r\n" : H BYE));
+    }
+    assert_str(hear_all(fd), OK("6", "GET /1") OK("6", "GET /2") OK_LAST("6", "GET /2"));
     close(fd);
     stop();
 }
@@ -860,8 +906,10 @@ int main(void)
         with_clean_up(a_body_is_asked_for_when_it_is_welcome),
         with_clean_up(large_bodies_pass_both_ways),
         with_clean_up(many_pipelined_requests_are_all_answered),
+        with_clean_up(a_handler_may_answer_for_another_connection),
         with_clean_up(what_waits_behind_a_late_reply_is_bounded),
         with_clean_up(nobody_waits_for_ever),
+        with_clean_up(each_head_has_its_own_time),
         with_clean_up(a_client_may_vanish_before_the_reply),
         with_clean_up(a_client_that_only_stops_sending_gets_its_replies),
         with_clean_up(a_stop_answers_what_is_under_way),
