@@ -64,7 +64,7 @@ struct so_auth_in {
     struct so_str body;
     struct so_str apikey, authorization; /* headers; {NULL,0} when absent */
     struct so_str api_version;           /* X-Supabase-Api-Version */
-    struct so_str peer; /* the client's address without its port: rate limits and the audit log go by it */
+    struct so_str peer;                  /* the client's address without its port: rate limits and the audit log go by it */
     struct so_str user_agent;
 };
 

@@ -1,8 +1,8 @@
 /* sql.c: statements whose parameters are all text. */
 #include "auth/sql.h"
 
-int so_auth_sql_start(struct so_conn *conn, const char *sql, const struct so_str *values, size_t count,
-                      struct so_stmt **out, struct so_err *err)
+int so_auth_sql_start(struct so_conn *conn, const char *sql, const struct so_str *values, size_t count, struct so_stmt **out,
+                      struct so_err *err)
 {
     struct so_stmt *st;
     int rc = so_conn_prepare(conn, so_str_c(sql), &st, err);

@@ -6,8 +6,8 @@
 #include "db/db.h"
 
 /* Prepares and binds ?1 ... ?count; the caller steps, then so_stmt_done(). */
-int so_auth_sql_start(struct so_conn *conn, const char *sql, const struct so_str *values, size_t count,
-                      struct so_stmt **out, struct so_err *err) SO_MUST_CHECK;
+int so_auth_sql_start(struct so_conn *conn, const char *sql, const struct so_str *values, size_t count, struct so_stmt **out,
+                      struct so_err *err) SO_MUST_CHECK;
 /* Runs to the end; *out_changes (if not NULL): the rows written. */
 int so_auth_sql_run(struct so_conn *conn, const char *sql, const struct so_str *values, size_t count, int64_t *out_changes,
                     struct so_err *err) SO_MUST_CHECK;

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "auth/errors.h"
+
 /* ---- times ---- */
 
 /* The civil date of a day number: years begin in March, so that the leap day is the last one (H. Hinnant's algorithm). */
@@ -41,10 +43,15 @@ struct so_str so_auth_time_dup(struct so_arena *arena, int64_t us)
 
 /* ---- addresses ---- */
 
-static bool is_letter_or_digit(char c)
+static struct so_str lower_dup(struct so_arena *arena, struct so_str text)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    char *lower = so_alloc_text(arena, text.n + 1);
+    for (size_t i = 0; lower != NULL && i < text.n; i++)
+        lower[i] = (char)(text.p[i] >= 'A' && text.p[i] <= 'Z' ? text.p[i] + ('a' - 'A') : text.p[i]);
+    return (struct so_str){lower, text.n};
 }
+
+static bool is_letter_or_digit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 static bool is_local_part(struct so_str s)
 {
@@ -79,11 +86,15 @@ bool so_auth_email(struct so_str text, struct so_arena *arena, struct so_str *ou
     if (text.n > EMAIL_MAX || at == SO_STR_NONE || !is_local_part(so_str_slice(text, 0, at)) ||
         !is_domain(so_str_slice(text, at + 1, text.n)))
         return false;
-    char *lower = so_alloc_text(arena, text.n);
-    for (size_t i = 0; lower != NULL && i < text.n; i++)
-        lower[i] = (char)(text.p[i] >= 'A' && text.p[i] <= 'Z' ? text.p[i] + ('a' - 'A') : text.p[i]);
-    *out = (struct so_str){lower, text.n};
+    *out = lower_dup(arena, text);
     return true;
+}
+
+int so_auth_email_take(struct so_arena *arena, struct so_str text, struct so_str *out, struct so_err *err)
+{
+    if (!so_auth_email(text, arena, out))
+        return so_auth_fail_with(err, SO_AUTH_VALIDATION, "Unable to validate email address: invalid format");
+    return out->p == NULL ? so_err_oom(err) : SO_OK;
 }
 
 bool so_auth_phone(struct so_str text, struct so_str *out)
@@ -131,6 +142,12 @@ bool so_auth_uuid(struct so_str text, uint8_t out[16])
     return true;
 }
 
+int so_auth_uuid_lower(struct so_arena *arena, struct so_str text, struct so_str *out, struct so_err *err)
+{
+    *out = lower_dup(arena, text);
+    return out->p == NULL ? so_err_oom(err) : SO_OK;
+}
+
 /* ---- durations ---- */
 
 bool so_auth_duration(struct so_str text, int64_t *out_us)
@@ -139,11 +156,8 @@ bool so_auth_duration(struct so_str text, int64_t *out_us)
         struct so_str suffix; /* a suffix that begins another comes after it */
         int64_t us;
     } UNITS[] = {
-        {SO_STR_INIT("ms"), 1000},
-        {SO_STR_INIT("us"), 1},
-        {SO_STR_INIT("h"), 3600000000},
-        {SO_STR_INIT("m"), 60000000},
-        {SO_STR_INIT("s"), 1000000},
+        {SO_STR_INIT("ms"), 1000},    {SO_STR_INIT("us"), 1},      {SO_STR_INIT("h"), 3600000000},
+        {SO_STR_INIT("m"), 60000000}, {SO_STR_INIT("s"), 1000000},
     };
     const int64_t LONGEST = 1000LL * 366 * 86400 * 1000000;
     int64_t total = 0;

@@ -3,6 +3,7 @@
 #define SO_AUTH_TEXT_H
 
 #include "core/arena.h"
+#include "core/err.h"
 #include "core/str.h"
 
 /* "2024-01-01T00:00:00.000000+00:00": how the database keeps a timestamptz (db/type.h), so text order is time order. */
@@ -14,11 +15,16 @@ struct so_str so_auth_time_dup(struct so_arena *arena, int64_t us);
 /* An e-mail address as the HTML standard defines it (input type=email), at most 255 bytes, turned to lower case in `arena`.
  * False when it is none; out->p == NULL with true when memory ran out. */
 bool so_auth_email(struct so_str text, struct so_arena *arena, struct so_str *out) SO_MUST_CHECK;
+/* The same with the reference's refusal: validation_failed. */
+int so_auth_email_take(struct so_arena *arena, struct so_str text, struct so_str *out, struct so_err *err) SO_MUST_CHECK;
 /* An E.164 number: 2 to 15 digits, not 0 first.  *out borrows from text, without the leading '+'. */
 bool so_auth_phone(struct so_str text, struct so_str *out) SO_MUST_CHECK;
 
 /* 36 characters with dashes, any case -> 16 bytes. */
 bool so_auth_uuid(struct so_str text, uint8_t out[16]) SO_MUST_CHECK;
+
+/* A valid one in lower case, in `arena`. */
+int so_auth_uuid_lower(struct so_arena *arena, struct so_str text, struct so_str *out, struct so_err *err) SO_MUST_CHECK;
 
 /* Go's durations, as the reference takes them: "24h", "1h30m", "90s", "500ms"; not negative, at most a thousand years. */
 bool so_auth_duration(struct so_str text, int64_t *out_us) SO_MUST_CHECK;

@@ -1,0 +1,213 @@
+/* auth.c: the service: opening it, and answering one request. */
+#include "auth/auth.h"
+
+#include "auth/auth_int.h"
+#include "auth/endpoints.h"
+#include "auth/errors.h"
+#include "auth/passwords.h"
+#include "auth/reply.h"
+#include "auth/sql.h"
+#include "auth/tables.h"
+#include "auth/text.h"
+#include "core/clock.h"
+#include "core/mem.h"
+
+/* ---- open and close ---- */
+
+static int copy_str(struct so_arena *arena, struct so_str *s, struct so_err *err)
+{
+    if (s->p == NULL)
+        return SO_OK;
+    *s = so_arena_dup(arena, *s);
+    return s->p == NULL ? so_err_oom(err) : SO_OK;
+}
+
+static int copy_settings(struct so_auth *auth, const struct so_auth_settings *settings, struct so_err *err)
+{
+    struct so_auth_settings *s = &auth->settings;
+    *s = *settings;
+    s->jwt_secret = (struct so_str){NULL, 0}; /* lives in the key ring only */
+    if (s->password_cost.passes == 0)
+        s->password_cost = SO_PASSWORD_COST_DEFAULT;
+    while (so_str_ends(s->public_url, SO_STR("/")))
+        s->public_url.n--;
+    s->keys_path = so_arena_dup(&auth->arena, so_str_c(settings->keys_path)).p;
+    auth->issuer = so_arena_printf(&auth->arena, "%.*s/auth/v1", SO_STR_ARG(s->public_url));
+    auth->password_dummy = so_auth_password_dummy(&auth->arena, &s->password_cost);
+    if (s->keys_path == NULL || auth->issuer.p == NULL || auth->password_dummy.p == NULL)
+        return so_err_oom(err);
+    int rc = copy_str(&auth->arena, &s->public_url, err);
+    if (rc == SO_OK)
+        rc = copy_str(&auth->arena, &s->anon_key, err);
+    if (rc == SO_OK)
+        rc = copy_str(&auth->arena, &s->service_key, err);
+    return rc;
+}
+
+static int check_settings(const struct so_auth_settings *s, struct so_err *err)
+{
+    if (s->token_lifetime <= 0 || s->token_lifetime > 7 * 86400)
+        return so_fail(err, SO_EINVAL, "the lifetime of tokens must be between a second and a week");
+    if (s->refresh_reuse_seconds < 0 || s->refresh_reuse_seconds > 86400)
+        return so_fail(err, SO_EINVAL, "the reuse interval of refresh tokens must be between 0 seconds and a day");
+    if (s->password_min > SO_AUTH_PASSWORD_MAX)
+        return so_fail(err, SO_EINVAL, "passwords cannot be longer than %d bytes", SO_AUTH_PASSWORD_MAX);
+    if (!s->autoconfirm)
+        return so_fail(err, SO_EINVAL, "addresses cannot be confirmed: mail is not set up; turn autoconfirm on");
+    if (s->public_url.n == 0 || s->keys_path == NULL)
+        return so_fail(err, SO_EINVAL, "the auth service needs its public URL and the path of its key file");
+    return SO_OK;
+}
+
+/* What can fail after the locks exist. */
+static int set_up(struct so_auth *auth, const struct so_auth_settings *settings, struct so_err *err)
+{
+    int rc = copy_settings(auth, settings, err);
+    if (rc == SO_OK)
+        rc = so_auth_keys_open(settings->keys_path, settings->jwt_secret, settings->weak_secrets_allowed, &auth->keys, err);
+    if (rc == SO_OK)
+        rc = so_auth_check_keys(auth, err);
+    if (rc == SO_OK)
+        rc = so_auth_tables_migrate(auth->db, err);
+    if (rc == SO_OK)
+        rc = so_auth_revoked_load(&auth->revoked, auth->db, err);
+    return rc;
+}
+
+int so_auth_open(struct so_db *db, const struct so_auth_settings *settings, struct so_auth **out, struct so_err *err)
+{
+    int rc = check_settings(settings, err);
+    if (rc != SO_OK)
+        return rc;
+    struct so_auth *auth = so_calloc(1, sizeof(*auth));
+    if (auth == NULL)
+        return so_err_oom(err);
+    auth->db = db;
+    so_arena_init(&auth->arena, 1 << 20);
+    rc = so_auth_revoked_init(&auth->revoked, err);
+    if (rc != SO_OK) {
+        so_free(auth);
+        return rc;
+    }
+    rc = so_auth_limits_init(&auth->limits, settings->rate_limits, err);
+    if (rc != SO_OK) {
+        so_auth_revoked_deinit(&auth->revoked);
+        so_free(auth);
+        return rc;
+    }
+    rc = set_up(auth, settings, err);
+    if (rc != SO_OK)
+        so_auth_close(auth);
+    else
+        *out = auth;
+    return rc;
+}
+
+void so_auth_close(struct so_auth *auth)
+{
+    if (auth == NULL)
+        return;
+    so_auth_keys_close(&auth->keys);
+    so_auth_limits_deinit(&auth->limits);
+    so_auth_revoked_deinit(&auth->revoked);
+    so_arena_deinit(&auth->arena);
+    so_free(auth);
+}
+
+/* ---- what handlers share ---- */
+
+int so_auth_write(struct so_auth_call *call, int (*run)(void *arg, struct so_conn *conn, struct so_err *err), void *arg,
+                  struct so_err *err)
+{
+    int rc = so_db_write(call->auth->db, run, arg, err);
+    if (rc == SO_OK)
+        so_auth_revoked_batch_add(&call->auth->revoked, &call->revoked);
+    else
+        so_auth_revoked_batch_drop(&call->auth->revoked, &call->revoked);
+    return rc;
+}
+
+int so_auth_limit(struct so_auth_call *call, enum so_auth_limit limit, struct so_err *err)
+{
+    call->retry_after = so_auth_limits_take(&call->auth->limits, limit, call->in->peer);
+    return call->retry_after > 0 ? so_auth_fail(err, SO_AUTH_RATE_LIMIT) : SO_OK;
+}
+
+int so_auth_audit(struct so_auth_call *call, struct so_conn *conn, const char *action, struct so_str user_id,
+                  struct so_err *err)
+{
+    enum { USER_AGENT_MAX = 255 };
+    struct so_str agent = call->in->user_agent;
+    agent.n = so_min_size(agent.n, USER_AGENT_MAX);
+    return so_auth_sql_run(
+        conn,
+        "INSERT INTO auth_audit_log (created_at, action, actor_id, user_id, session_id, ip_address,"
+        " user_agent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        SO_VALUES(call->now, so_str_c(action), call->user.id, user_id, call->session_id, call->in->peer, agent), NULL, err);
+}
+
+/* ---- one request ---- */
+
+/* {id} in lower case; the reference says 404 when it is no uuid. */
+static int take_id(struct so_auth_call *call, struct so_str id, struct so_err *err)
+{
+    uint8_t bytes[16];
+    if (id.p == NULL)
+        return SO_OK;
+    if (!so_auth_uuid(id, bytes))
+        return so_auth_fail(err, SO_AUTH_VALIDATION_ID);
+    return so_auth_uuid_lower(call->arena, id, &call->id, err);
+}
+
+static int find_endpoint(struct so_auth_call *call, const struct so_endpoint **out, struct so_str *out_id,
+                         struct so_err *err)
+{
+    bool path_known;
+    *out = so_endpoint_find(call->in->method, call->in->path, out_id, &path_known);
+    if (*out == NULL)
+        return so_auth_fail(err, path_known ? SO_AUTH_METHOD : SO_AUTH_NO_SUCH_PATH);
+    return SO_OK;
+}
+
+static int respond(struct so_auth_call *call, struct so_err *err)
+{
+    const struct so_endpoint *endpoint;
+    struct so_str id = {NULL, 0};
+    int rc = find_endpoint(call, &endpoint, &id, err);
+    if (rc != SO_OK)
+        return rc;
+    call->now_us = so_clock_now_us();
+    call->now = so_auth_time_dup(call->arena, call->now_us);
+    if (call->now.p == NULL)
+        return so_err_oom(err);
+    rc = so_auth_admit(call, endpoint->access, err);
+    if (rc == SO_OK)
+        rc = so_auth_limit(call, endpoint->limit, err);
+    if (rc == SO_OK)
+        rc = take_id(call, id, err);
+    if (rc == SO_OK && endpoint->body != SO_BODY_NONE)
+        rc = so_auth_params_read(call->in->body, endpoint->body == SO_BODY_OPTIONAL, call->arena, &call->params, err);
+    if (rc == SO_OK)
+        rc = endpoint->handle(call, err);
+    return rc;
+}
+
+bool so_auth_is_quick(const struct so_auth_in *in)
+{
+    bool path_known;
+    const struct so_endpoint *endpoint = so_endpoint_find(in->method, in->path, NULL, &path_known);
+    return endpoint == NULL || endpoint->quick;
+}
+
+void so_auth_handle(struct so_auth *auth, const struct so_auth_in *in, struct so_arena *arena, struct so_auth_out *out,
+                    struct so_buf *body)
+{
+    struct so_auth_call call = {.auth = auth, .in = in, .arena = arena, .out = out, .body = body};
+    struct so_err err = SO_ERR_INIT;
+    *out = (struct so_auth_out){0};
+    int rc = respond(&call, &err);
+    if (rc == SO_OK)
+        rc = so_buf_check(body, "the answer", &err);
+    if (rc != SO_OK)
+        so_reply_error(&call, &err);
+}

@@ -1,0 +1,37 @@
+/* endpoints.h: the table of endpoints, and the handlers in it. */
+#ifndef SO_AUTH_ENDPOINTS_H
+#define SO_AUTH_ENDPOINTS_H
+
+#include "auth/auth_int.h"
+#include "auth/identify.h"
+#include "auth/limits.h"
+
+/* Answers, or returns an error that so_reply_error() then answers. */
+typedef int so_endpoint_handler(struct so_auth_call *call, struct so_err *err);
+
+enum so_endpoint_body { SO_BODY_NONE, SO_BODY_OPTIONAL, SO_BODY_NEEDED };
+
+struct so_endpoint {
+    const char *method;
+    const char *path; /* after /auth/v1; {id} stands for one segment, an uuid */
+    so_endpoint_handler *handle;
+    enum so_auth_access access;
+    enum so_endpoint_body body;
+    enum so_auth_limit limit;
+    bool quick; /* neither blocks nor hashes */
+    const char *summary;
+};
+
+/* All of them, for documentation and tests. */
+const struct so_endpoint *so_endpoint_at(size_t index); /* NULL after the last */
+
+/* The row for method and path.  out_id (may be NULL): what stands for {id}, as it came.  NULL with *out_path_known: the path
+ * exists, but not with this method. */
+const struct so_endpoint *so_endpoint_find(struct so_str method, struct so_str path, struct so_str *out_id,
+                                           bool *out_path_known);
+
+so_endpoint_handler so_public_health, so_public_settings, so_public_jwks, so_public_configuration;
+so_endpoint_handler so_signup, so_token_grant, so_logout, so_me_get, so_me_put;
+so_endpoint_handler so_admin_list, so_admin_create, so_admin_get, so_admin_update, so_admin_delete;
+
+#endif

@@ -1,0 +1,359 @@
+/* identify.c: who is asking (PROTOCOL.md sections 1.3 and 2.3).
+ *
+ *   apikey, Authorization -> key's role --(Authorization is a token)--> token's facts -> identity
+ *
+ * The first part runs on event loops: it looks at memory only. */
+#include "auth/identify.h"
+
+#include "auth/errors.h"
+#include "auth/sessions.h"
+#include "auth/text.h"
+#include "core/clock.h"
+#include "core/mem.h"
+#include "crypto/base64.h"
+#include "crypto/digest.h"
+#include "jose/cache.h"
+
+enum { CACHE_ENTRIES = 1024 };
+
+/* ---- tokens ---- */
+
+/* What a verified token says.  Borrowed from the arena or the cache. */
+struct facts {
+    struct so_str sub, role, session_id;
+    struct so_str claims; /* the payload, JSON text */
+};
+
+struct so_auth_cache {
+    struct so_auth *auth;
+    struct so_jwt_cache *tokens;
+};
+
+int so_auth_cache_new(struct so_auth *auth, struct so_auth_cache **out, struct so_err *err)
+{
+    struct so_auth_cache *cache = so_calloc(1, sizeof(*cache));
+    if (cache == NULL)
+        return so_err_oom(err);
+    cache->auth = auth;
+    cache->tokens = so_jwt_cache_new(CACHE_ENTRIES);
+    if (cache->tokens == NULL) {
+        so_auth_cache_free(cache);
+        return so_err_oom(err);
+    }
+    *out = cache;
+    return SO_OK;
+}
+
+void so_auth_cache_free(struct so_auth_cache *cache)
+{
+    if (cache == NULL)
+        return;
+    so_jwt_cache_free(cache->tokens);
+    so_free(cache);
+}
+
+/* The cache keeps a small object made of the claims that count and the payload as text, so that finding a token again costs
+ * no parsing and no writing.  The times keep their names: the cache looks at them. */
+static const char *const KEPT_CLAIMS[] = {"exp", "nbf", "sub", "role", "session_id"};
+static const char PAYLOAD_MEMBER[] = "payload";
+
+static struct facts facts_of(const struct so_json *claims, struct so_str payload)
+{
+    return (struct facts){
+        .sub = so_json_get_str(claims, SO_STR("sub")),
+        .role = so_json_get_str(claims, SO_STR("role")),
+        .session_id = so_json_get_str(claims, SO_STR("session_id")),
+        .claims = payload,
+    };
+}
+
+static void keep(struct so_auth_cache *cache, struct so_str token, const struct so_json *claims, struct so_str payload)
+{
+    struct so_json_member members[COUNT_OF(KEPT_CLAIMS) + 1];
+    uint32_t count = 0;
+    for (size_t i = 0; i < COUNT_OF(KEPT_CLAIMS); i++) {
+        struct so_str name = so_str_c(KEPT_CLAIMS[i]);
+        const struct so_json *value = so_json_get(claims, name);
+        if (value != NULL)
+            members[count++] = (struct so_json_member){name.p, (uint32_t)name.n, so_json_key_hash(name), *value};
+    }
+    struct so_str name = so_str_c(PAYLOAD_MEMBER);
+    members[count++] = (struct so_json_member){name.p, (uint32_t)name.n, so_json_key_hash(name), so_json_make_str(payload)};
+    const struct so_json kept = {.type = SO_JSON_OBJECT, .len = count, .u.members = members};
+    so_jwt_cache_put(cache->tokens, token, cache->auth->keys.version, &kept);
+}
+
+/* The payload of a token that was verified, as text. */
+static int payload_of(struct so_str token, struct so_arena *arena, struct so_str *out, struct so_err *err)
+{
+    size_t first = so_str_find_char(token, '.', 0);
+    size_t second = so_str_find_char(token, '.', first + 1);
+    struct so_str part = so_str_slice(token, first + 1, second);
+    uint8_t *bytes = so_alloc(arena, so_base64_decoded_max(part.n));
+    size_t n;
+    if (bytes == NULL || !so_base64url_decode(part, bytes, &n))
+        return so_err_oom(err);
+    *out = so_str((const char *)bytes, n);
+    return SO_OK;
+}
+
+/* cache may be NULL.  The errors are those of so_jwt_verify(). */
+static int verify(struct so_auth *auth, struct so_auth_cache *cache, struct so_str token, struct so_arena *arena,
+                  struct facts *out, struct so_err *err)
+{
+    const struct so_jwt_checks checks = {.now = so_clock_now()};
+    struct so_json claims;
+    struct so_str payload;
+    const struct so_json *kept =
+        cache == NULL ? NULL : so_jwt_cache_find(cache->tokens, token, auth->keys.version, checks.now, 0);
+    if (kept != NULL) {
+        *out = facts_of(kept, so_json_get_str(kept, so_str_c(PAYLOAD_MEMBER)));
+        return SO_OK;
+    }
+    int rc = so_jwt_verify(&auth->keys.ring, token, &checks, arena, &claims, NULL, err);
+    if (rc == SO_OK)
+        rc = payload_of(token, arena, &payload, err);
+    if (rc != SO_OK)
+        return rc;
+    if (cache != NULL)
+        keep(cache, token, &claims, payload);
+    *out = facts_of(&claims, payload);
+    return SO_OK;
+}
+
+static bool find_role(struct so_str name, enum so_role *out)
+{
+    static const enum so_role ROLES[] = {SO_ROLE_ANON, SO_ROLE_AUTHENTICATED, SO_ROLE_SERVICE};
+    for (size_t i = 0; i < COUNT_OF(ROLES); i++)
+        if (so_str_eq_c(name, so_role_name(ROLES[i]))) {
+            *out = ROLES[i];
+            return true;
+        }
+    return false;
+}
+
+bool so_auth_is_role(struct so_str name)
+{
+    enum so_role role;
+    return find_role(name, &role);
+}
+
+/* ---- keys ---- */
+
+static const struct so_str OPAQUE_PREFIX = SO_STR_INIT("sb_");
+
+static int no_key(struct so_err *err) { return so_fail_http(err, SO_EAUTH, 401, "", "No API key found in request"); }
+
+static int unknown_key(struct so_err *err) { return so_fail_http(err, SO_EAUTH, 401, "", "Invalid API key"); }
+
+/* A key in form of a token speaks for a role and for nobody in particular. */
+static bool is_key_token(const struct facts *facts, enum so_role *out)
+{
+    enum so_role role;
+    if (facts->sub.p != NULL || !find_role(facts->role, &role) || role == SO_ROLE_AUTHENTICATED)
+        return false;
+    *out = role;
+    return true;
+}
+
+static bool is_configured(struct so_str key, struct so_str configured)
+{
+    return configured.n > 0 && so_equal_secret(key, configured);
+}
+
+/* The role of an API key. */
+static int find_key(struct so_auth *auth, struct so_auth_cache *cache, struct so_str key, struct so_arena *arena,
+                    enum so_role *out, struct so_err *err)
+{
+    struct facts facts;
+    struct so_err own = SO_ERR_INIT;
+    /* Both are always compared, so that the time tells nothing. */
+    bool is_anon = is_configured(key, auth->settings.anon_key);
+    bool is_service = is_configured(key, auth->settings.service_key);
+    if (is_anon || is_service) {
+        *out = is_service ? SO_ROLE_SERVICE : SO_ROLE_ANON;
+        return SO_OK;
+    }
+    if (key.n == 0)
+        return no_key(err);
+    if (so_str_starts(key, OPAQUE_PREFIX))
+        return unknown_key(err);
+    int rc = verify(auth, cache, key, arena, &facts, &own);
+    if (rc == SO_ENOMEM)
+        return so_err_oom(err);
+    return rc == SO_OK && is_key_token(&facts, out) ? SO_OK : unknown_key(err);
+}
+
+static int check_key(struct so_auth *auth, struct so_str key, const char *name, struct so_str prefix, enum so_role want,
+                     struct so_err *err)
+{
+    struct so_arena arena;
+    struct facts facts;
+    enum so_role role;
+    struct so_err own = SO_ERR_INIT;
+    if (key.n == 0)
+        return SO_OK;
+    if (so_str_starts(key, prefix) && key.n > prefix.n)
+        return SO_OK;
+    so_arena_init(&arena, 1 << 20);
+    int rc = verify(auth, NULL, key, &arena, &facts, &own);
+    if (rc == SO_ENOMEM)
+        so_err_oom(err);
+    else if (rc != SO_OK)
+        so_fail(err, rc, "the %s key neither begins with %s nor is a good token: %s", name, prefix.p, own.message);
+    else if (!is_key_token(&facts, &role) || role != want)
+        rc = so_fail(err, SO_EINVAL, "the %s key is a token without the role %s, or with a subject", name,
+                     so_role_name(want));
+    so_arena_deinit(&arena);
+    return rc;
+}
+
+int so_auth_check_keys(struct so_auth *auth, struct so_err *err)
+{
+    int rc = check_key(auth, auth->settings.anon_key, "anon", SO_STR("sb_publishable_"), SO_ROLE_ANON, err);
+    if (rc == SO_OK)
+        rc = check_key(auth, auth->settings.service_key, "service", SO_STR("sb_secret_"), SO_ROLE_SERVICE, err);
+    return rc;
+}
+
+/* ---- headers ---- */
+
+/* What follows "Bearer " (RFC 6750 section 2.1; the scheme in any case).  {NULL,0} when it is another scheme or nothing. */
+static struct so_str bearer_of(struct so_str authorization)
+{
+    struct so_str scheme = SO_STR("Bearer ");
+    authorization = so_str_trim(authorization);
+    if (authorization.n <= scheme.n || !so_str_eq_nocase(so_str_slice(authorization, 0, scheme.n), scheme))
+        return (struct so_str){NULL, 0};
+    return so_str_trim(so_str_slice(authorization, scheme.n, authorization.n));
+}
+
+/* The role of the request's key.  Clients that know one header only may put the key into Authorization. */
+static int find_request_key(struct so_auth *auth, struct so_auth_cache *cache, struct so_str apikey, struct so_str bearer,
+                            struct so_arena *arena, enum so_role *out, struct so_err *err)
+{
+    struct so_err own = SO_ERR_INIT;
+    if (apikey.n > 0)
+        return find_key(auth, cache, apikey, arena, out, err);
+    if (bearer.n == 0)
+        return no_key(err);
+    int rc = find_key(auth, cache, bearer, arena, out, &own);
+    if (rc == SO_ENOMEM)
+        return so_err_oom(err);
+    if (rc != SO_OK && so_str_starts(bearer, OPAQUE_PREFIX))
+        return unknown_key(err);
+    return rc == SO_OK ? SO_OK : no_key(err); /* a user's token alone is no key */
+}
+
+static int refuse_token(int rc, const struct so_err *why, struct so_err *err)
+{
+    if (rc == SO_ENOMEM)
+        return so_err_oom(err);
+    if (rc == SO_EEXPIRED)
+        return so_fail_http(err, SO_EAUTH, 401, "PGRST303", "JWT expired");
+    return so_fail_http(err, SO_EAUTH, 401, "PGRST301", "%s", why->message);
+}
+
+static int identify_token(struct so_auth *auth, struct so_auth_cache *cache, struct so_str token, struct so_arena *arena,
+                          struct so_identity *out, struct so_err *err)
+{
+    struct facts facts;
+    struct so_identity who = {.role = SO_ROLE_ANON};
+    struct so_err own = SO_ERR_INIT;
+    int rc = verify(auth, cache, token, arena, &facts, &own);
+    if (rc != SO_OK)
+        return refuse_token(rc, &own, err);
+    if (facts.role.p != NULL && !find_role(facts.role, &who.role)) /* without the claim: anon, as PostgREST has it */
+        return so_fail_http(err, SO_EAUTH, 401, "PGRST301", "the token's role is unknown");
+    if (so_auth_revoked_has(&auth->revoked, facts.session_id) || so_auth_revoked_has(&auth->revoked, facts.sub))
+        return so_fail_http(err, SO_EAUTH, 401, "PGRST301", "the token's session has ended");
+    who.uid = facts.sub;
+    who.claims = facts.claims;
+    who.session_id = facts.session_id;
+    *out = who;
+    return SO_OK;
+}
+
+int so_auth_identify(struct so_auth *auth, struct so_auth_cache *cache, struct so_str apikey, struct so_str authorization,
+                     struct so_arena *arena, struct so_identity *out, struct so_err *err)
+{
+    struct so_identity who = {0};
+    struct so_str bearer = bearer_of(authorization);
+    int rc = find_request_key(auth, cache, apikey, bearer, arena, &who.role, err);
+    if (rc != SO_OK)
+        return rc;
+    if (authorization.n > 0 && bearer.p == NULL)
+        return so_fail_http(err, SO_EAUTH, 401, "PGRST301", "Authorization must be a Bearer token");
+    if (bearer.p != NULL && !so_str_starts(bearer, OPAQUE_PREFIX))
+        return identify_token(auth, cache, bearer, arena, out, err);
+    *out = who;
+    return SO_OK;
+}
+
+/* ---- endpoints ---- */
+
+static int load_user(struct so_auth_call *call, const struct facts *facts, struct so_err *err)
+{
+    struct so_conn *conn;
+    bool found;
+    int rc = so_db_reader_take(call->auth->db, &conn, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = so_user_find(conn, SO_USER_BY_ID, facts->sub, call->arena, &call->user, &found, err);
+    if (rc == SO_OK && (!found || call->user.deleted_at.p != NULL))
+        rc = so_auth_fail(err, SO_AUTH_USER_GONE);
+    if (rc == SO_OK && facts->session_id.n > 0)
+        rc = so_session_check(call, conn, facts->session_id, facts->sub, err);
+    so_db_reader_give(call->auth->db, conn);
+    if (rc == SO_OK && so_user_is_banned(&call->user, call->now))
+        rc = so_auth_fail(err, SO_AUTH_USER_BANNED);
+    return rc;
+}
+
+static int admit_user(struct so_auth_call *call, const struct facts *facts, struct so_err *err)
+{
+    uint8_t bytes[16];
+    if (facts->sub.n == 0)
+        return so_auth_fail(err, SO_AUTH_BAD_JWT_NO_SUB);
+    if (!so_auth_uuid(facts->sub, bytes))
+        return so_auth_fail(err, SO_AUTH_BAD_JWT_SUB);
+    if (facts->session_id.n > 0 && !so_auth_uuid(facts->session_id, bytes))
+        return so_auth_fail(err, SO_AUTH_BAD_JWT_SESSION);
+    call->session_id = facts->session_id;
+    return load_user(call, facts, err);
+}
+
+static int admit_admin(struct so_auth_call *call, const struct facts *facts, struct so_err *err)
+{
+    if (!so_str_eq_c(facts->role, so_role_name(SO_ROLE_SERVICE)))
+        return so_auth_fail(err, SO_AUTH_NOT_ADMIN);
+    if (so_auth_revoked_has(&call->auth->revoked, facts->session_id) ||
+        so_auth_revoked_has(&call->auth->revoked, facts->sub))
+        return so_auth_fail(err, SO_AUTH_SESSION_GONE);
+    return SO_OK;
+}
+
+int so_auth_admit(struct so_auth_call *call, enum so_auth_access access, struct so_err *err)
+{
+    struct so_auth *auth = call->auth;
+    enum so_role role;
+    struct facts facts = {0};
+    struct so_err own = SO_ERR_INIT;
+    if (access == SO_ACCESS_OPEN)
+        return SO_OK;
+    struct so_str bearer = bearer_of(call->in->authorization);
+    int rc = find_request_key(auth, NULL, call->in->apikey, bearer, call->arena, &role, err);
+    if (rc != SO_OK || access == SO_ACCESS_KEY)
+        return rc;
+    if (bearer.p == NULL && (access != SO_ACCESS_ADMIN || role != SO_ROLE_SERVICE))
+        return so_auth_fail(err, SO_AUTH_NO_AUTHORIZATION);
+    if (bearer.p == NULL || so_str_starts(bearer, OPAQUE_PREFIX))
+        facts.role = so_str_c(so_role_name(role)); /* the key speaks */
+    else
+        rc = verify(auth, NULL, bearer, call->arena, &facts, &own);
+    if (rc == SO_ENOMEM)
+        return so_err_oom(err);
+    if (rc != SO_OK)
+        return so_auth_fail_with(err, SO_AUTH_BAD_JWT, "invalid JWT: unable to parse or verify signature, %s", own.message);
+    return access == SO_ACCESS_ADMIN ? admit_admin(call, &facts, err) : admit_user(call, &facts, err);
+}

@@ -1,0 +1,34 @@
+/* params.h: the members of a request's body, every one the service knows, with its type and its limit in one table. */
+#ifndef SO_AUTH_PARAMS_H
+#define SO_AUTH_PARAMS_H
+
+#include "core/arena.h"
+#include "json/json.h"
+
+enum {
+    SO_AUTH_BODY_MAX = 1024 * 1024,
+    SO_AUTH_METADATA_MAX = 16 * 1024, /* bytes of user_metadata, and of app_metadata, as JSON text */
+    SO_AUTH_DEPTH_MAX = 16            /* of the body; tokens repeat metadata, and allow 32 */
+};
+
+enum so_auth_flag { SO_AUTH_FLAG_ABSENT, SO_AUTH_FLAG_FALSE, SO_AUTH_FLAG_TRUE };
+
+/* Texts are {NULL,0} when absent or null; objects NULL. */
+struct so_auth_params {
+    struct so_str id, email, phone, password, password_hash, current_password, nonce;
+    struct so_str refresh_token, role, aud, ban_duration;
+    const struct so_json *data, *user_metadata, *app_metadata;
+    enum so_auth_flag email_confirm, phone_confirm, should_soft_delete;
+};
+
+/* An empty body gives no members when it may be empty.  bad_json: no object, or a member of the wrong type;
+ * validation_failed: a member that is too long. */
+int so_auth_params_read(struct so_str body, bool may_be_empty, struct so_arena *arena, struct so_auth_params *out,
+                        struct so_err *err) SO_MUST_CHECK;
+
+/* `base` (JSON text of an object, or "") with the members of `patch` put over it; null takes a member away.
+ * validation_failed when the result is larger than SO_AUTH_METADATA_MAX. */
+int so_auth_merge(struct so_str base, const struct so_json *patch, struct so_arena *arena, struct so_str *out,
+                  struct so_err *err) SO_MUST_CHECK;
+
+#endif

@@ -1,0 +1,380 @@
+/* users.c: accounts and their identities.
+ *
+ * One list of columns (users.h) makes the struct, the statements and the JSON object, so they cannot disagree. */
+#include "auth/users.h"
+
+#include "auth/auth_int.h"
+#include "auth/sql.h"
+#include "core/random.h"
+
+enum form { TEXT, TEXT_IF_SET, TIME_IF_SET, JSON, BOOL, HIDDEN };
+
+struct column {
+    const char *member;
+    enum form form;
+    size_t at; /* in the struct */
+};
+
+static const struct column USER[] = {
+#define X(column, member, form) {member, form, offsetof(struct so_user, column)},
+    SO_USER_COLUMNS(X)
+#undef X
+};
+static const struct column IDENTITY[] = {
+#define X(column, member, form) {member, form, offsetof(struct so_user_identity, column)},
+    SO_IDENTITY_COLUMNS(X)
+#undef X
+};
+
+#define NAME(column, member, form) ", " #column
+#define MARK(column, member, form) ", ?"
+#define SET(column, member, form)  ", " #column " = ?"
+#define USER_SELECT                "SELECT 0" SO_USER_COLUMNS(NAME) " FROM auth_users "
+#define IDENTITY_SELECT            "SELECT 0" SO_IDENTITY_COLUMNS(NAME) " FROM auth_identities "
+
+static struct so_str *field(void *row, const struct column *column)
+{
+    return (struct so_str *)(void *)((char *)row + column->at);
+}
+
+static struct so_str field_of(const void *row, const struct column *column)
+{
+    return *(const struct so_str *)(const void *)((const char *)row + column->at);
+}
+
+/* ---- reading ---- */
+
+/* Copies the row that the statement stands on; the columns begin at 1. */
+static int load(struct so_stmt *st, const struct column *columns, size_t count, void *row, struct so_arena *arena,
+                struct so_err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct so_str text = so_stmt_text(st, (int)i + 1);
+        *field(row, &columns[i]) = (struct so_str){NULL, 0};
+        if (text.p == NULL)
+            continue;
+        text = so_arena_dup(arena, text);
+        if (text.p == NULL)
+            return so_err_oom(err);
+        *field(row, &columns[i]) = text;
+    }
+    return SO_OK;
+}
+
+static int add_identity(struct so_user *user, const struct so_user_identity *identity, struct so_arena *arena,
+                        struct so_err *err)
+{
+    struct so_user_identity *copy = so_alloc_array(arena, user->identity_count + 1, sizeof(*copy));
+    if (copy == NULL)
+        return so_err_oom(err);
+    if (user->identity_count > 0)
+        memcpy(copy, user->identities, user->identity_count * sizeof(*copy));
+    copy[user->identity_count++] = *identity;
+    user->identities = copy;
+    return SO_OK;
+}
+
+static int load_identities(struct so_conn *conn, struct so_user *user, struct so_arena *arena, struct so_err *err)
+{
+    struct so_stmt *st;
+    int rc =
+        so_auth_sql_start(conn, IDENTITY_SELECT "WHERE user_id = ?1 ORDER BY created_at, id", SO_VALUES(user->id), &st, err);
+    if (rc != SO_OK)
+        return rc;
+    user->identities = NULL;
+    user->identity_count = 0;
+    for (bool row; (rc = so_stmt_step(st, &row, err)) == SO_OK && row;) {
+        struct so_user_identity identity;
+        rc = load(st, IDENTITY, COUNT_OF(IDENTITY), &identity, arena, err);
+        if (rc == SO_OK)
+            rc = add_identity(user, &identity, arena, err);
+        if (rc != SO_OK)
+            break;
+    }
+    so_stmt_done(st);
+    return rc;
+}
+
+int so_user_find(struct so_conn *conn, enum so_user_key key, struct so_str value, struct so_arena *arena,
+                 struct so_user *out, bool *out_found, struct so_err *err)
+{
+    static const char *const SQL[] = {
+        [SO_USER_BY_ID] = USER_SELECT "WHERE id = ?1",
+        [SO_USER_BY_EMAIL] = USER_SELECT "WHERE email = ?1",
+        [SO_USER_BY_PHONE] = USER_SELECT "WHERE phone = ?1",
+    };
+    struct so_stmt *st;
+    struct so_user user = {0};
+    bool row = false;
+    int rc = so_auth_sql_start(conn, SQL[key], SO_VALUES(value), &st, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = so_stmt_step(st, &row, err);
+    if (rc == SO_OK && row)
+        rc = load(st, USER, COUNT_OF(USER), &user, arena, err);
+    so_stmt_done(st);
+    if (rc == SO_OK && row)
+        rc = load_identities(conn, &user, arena, err);
+    if (rc == SO_OK)
+        *out_found = row;
+    if (rc == SO_OK && row)
+        *out = user;
+    return rc;
+}
+
+static int count_users(struct so_conn *conn, int64_t *out, struct so_err *err)
+{
+    struct so_stmt *st;
+    bool row;
+    int rc = so_auth_sql_start(conn, "SELECT count(*) FROM auth_users", NULL, 0, &st, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = so_stmt_step(st, &row, err);
+    if (rc == SO_OK)
+        *out = so_stmt_i64(st, 0);
+    so_stmt_done(st);
+    return rc;
+}
+
+int so_user_list(struct so_conn *conn, int64_t limit, int64_t offset, struct so_arena *arena, struct so_user **out,
+                 size_t *out_count, int64_t *out_total, struct so_err *err)
+{
+    struct so_stmt *st;
+    size_t count = 0;
+    int64_t total;
+    struct so_user *users = so_alloc_array(arena, (size_t)limit + 1, sizeof(*users));
+    if (users == NULL)
+        return so_err_oom(err);
+    int rc = count_users(conn, &total, err);
+    if (rc == SO_OK)
+        rc = so_conn_prepare(conn, SO_STR(USER_SELECT "ORDER BY created_at DESC, id DESC LIMIT ?1 OFFSET ?2"), &st, err);
+    if (rc != SO_OK)
+        return rc;
+    so_stmt_bind_i64(st, 1, limit);
+    so_stmt_bind_i64(st, 2, offset);
+    for (bool row; (rc = so_stmt_step(st, &row, err)) == SO_OK && row;) {
+        rc = load(st, USER, COUNT_OF(USER), &users[count], arena, err);
+        if (rc != SO_OK)
+            break;
+        count++;
+    }
+    so_stmt_done(st);
+    for (size_t i = 0; rc == SO_OK && i < count; i++)
+        rc = load_identities(conn, &users[i], arena, err);
+    if (rc != SO_OK)
+        return rc;
+    *out = users;
+    *out_count = count;
+    *out_total = total;
+    return SO_OK;
+}
+
+bool so_user_is_anonymous(const struct so_user *user) { return so_str_eq_c(user->is_anonymous, "1"); }
+
+bool so_user_is_banned(const struct so_user *user, struct so_str now)
+{
+    return user->banned_until.p != NULL && so_str_cmp(user->banned_until, now) > 0;
+}
+
+/* ---- writing ---- */
+
+int so_user_make(struct so_auth_call *call, struct so_user *out, struct so_err *err)
+{
+    char id[37];
+    so_random_uuid(id);
+    *out = (struct so_user){
+        .id = so_arena_dup(call->arena, so_str_c(id)),
+        .aud = SO_STR("authenticated"),
+        .role = SO_STR("authenticated"),
+        .raw_app_meta_data = SO_STR("{}"),
+        .raw_user_meta_data = SO_STR("{}"),
+        .created_at = call->now,
+        .updated_at = call->now,
+        .is_anonymous = SO_STR("0"),
+    };
+    return out->id.p == NULL ? so_err_oom(err) : SO_OK;
+}
+
+/* The columns' values in order, and `last` after them. */
+static void values_of(const struct so_user *user, struct so_str last, struct so_str values[COUNT_OF(USER) + 1])
+{
+    for (size_t i = 0; i < COUNT_OF(USER); i++)
+        values[i] = field_of(user, &USER[i]);
+    values[COUNT_OF(USER)] = last;
+}
+
+int so_user_insert(struct so_conn *conn, const struct so_user *user, struct so_err *err)
+{
+    struct so_str values[COUNT_OF(USER) + 1];
+    values_of(user, user->id, values);
+    return so_auth_sql_run(
+        conn, "INSERT INTO auth_users (is_sso_user" SO_USER_COLUMNS(NAME) ") VALUES (0" SO_USER_COLUMNS(MARK) ")", values,
+        COUNT_OF(USER), NULL, err);
+}
+
+int so_user_update(struct so_auth_call *call, struct so_conn *conn, struct so_user *user, struct so_err *err)
+{
+    struct so_str values[COUNT_OF(USER) + 1];
+    user->updated_at = call->now;
+    values_of(user, user->id, values);
+    return so_auth_sql_run(conn, "UPDATE auth_users SET is_sso_user = is_sso_user" SO_USER_COLUMNS(SET) " WHERE id = ?",
+                           values, COUNT_OF(USER) + 1, NULL, err);
+}
+
+/* ---- identities and what metadata says about them ---- */
+
+static struct so_json_member member(const char *name, struct so_json value)
+{
+    struct so_str key = so_str_c(name);
+    return (struct so_json_member){key.p, (uint32_t)key.n, so_json_key_hash(key), value};
+}
+
+static struct so_json truth(bool value) { return (struct so_json){.type = value ? SO_JSON_TRUE : SO_JSON_FALSE}; }
+
+enum { CLAIMS_MAX = 4 };
+
+static struct so_json claims_of(const struct so_user *user, bool by_phone, bool verified,
+                                struct so_json_member members[CLAIMS_MAX])
+{
+    members[0] = member("sub", so_json_make_str(user->id));
+    members[1] = by_phone ? member("phone", so_json_make_str(user->phone)) : member("email", so_json_make_str(user->email));
+    members[2] = member("email_verified", truth(verified && !by_phone));
+    members[3] = member("phone_verified", truth(verified && by_phone));
+    return (struct so_json){.type = SO_JSON_OBJECT, .len = CLAIMS_MAX, .u.members = members};
+}
+
+int so_user_describe(struct so_auth_call *call, struct so_user *user, struct so_err *err)
+{
+    struct so_json_member members[CLAIMS_MAX];
+    struct so_json claims = claims_of(user, user->email.p == NULL, true, members);
+    claims.u.members = members;
+    return so_auth_merge(user->raw_user_meta_data, &claims, call->arena, &user->raw_user_meta_data, err);
+}
+
+/* {"provider": the first one, "providers": all} */
+static int list_providers(struct so_auth_call *call, struct so_user *user, struct so_err *err)
+{
+    struct so_json *names = so_alloc_array(call->arena, user->identity_count + 1, sizeof(*names));
+    struct so_json_member members[2];
+    if (names == NULL)
+        return so_err_oom(err);
+    for (size_t i = 0; i < user->identity_count; i++)
+        names[i] = so_json_make_str(user->identities[i].provider);
+    members[0] = member("provider", names[0]);
+    members[1] = member("providers",
+                        (struct so_json){.type = SO_JSON_ARRAY, .len = (uint32_t)user->identity_count, .u.items = names});
+    struct so_json patch = {.type = SO_JSON_OBJECT, .len = COUNT_OF(members), .u.members = members};
+    return so_auth_merge(user->raw_app_meta_data, &patch, call->arena, &user->raw_app_meta_data, err);
+}
+
+static int make_identity(struct so_auth_call *call, struct so_user *user, const char *provider,
+                         struct so_user_identity **out, struct so_err *err)
+{
+    char id[37];
+    so_random_uuid(id);
+    struct so_user_identity identity = {
+        .id = so_arena_dup(call->arena, so_str_c(id)),
+        .provider_id = user->id,
+        .user_id = user->id,
+        .provider = so_str_c(provider),
+        .last_sign_in_at = call->now,
+        .created_at = call->now,
+    };
+    if (identity.id.p == NULL)
+        return so_err_oom(err);
+    int rc = add_identity(user, &identity, call->arena, err);
+    if (rc == SO_OK)
+        *out = &user->identities[user->identity_count - 1];
+    return rc;
+}
+
+int so_user_identify(struct so_auth_call *call, struct so_conn *conn, struct so_user *user, const char *provider,
+                     bool verified, struct so_err *err)
+{
+    bool by_phone = strcmp(provider, "phone") == 0;
+    struct so_json_member members[CLAIMS_MAX];
+    struct so_json claims = claims_of(user, by_phone, verified, members);
+    struct so_user_identity *identity = NULL;
+    for (size_t i = 0; i < user->identity_count; i++)
+        if (so_str_eq_c(user->identities[i].provider, provider))
+            identity = &user->identities[i];
+    int rc = identity == NULL ? make_identity(call, user, provider, &identity, err) : SO_OK;
+    if (rc == SO_OK)
+        rc = so_auth_merge(identity->identity_data, &claims, call->arena, &identity->identity_data, err);
+    if (rc != SO_OK)
+        return rc;
+    identity->updated_at = call->now;
+    identity->email = by_phone ? (struct so_str){NULL, 0} : user->email;
+    rc = so_auth_sql_run(conn,
+                         "INSERT INTO auth_identities (id, provider_id, provider, user_id, identity_data, email,"
+                         " last_sign_in_at, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+                         " ON CONFLICT (provider_id, provider) DO UPDATE SET identity_data = excluded.identity_data,"
+                         " email = excluded.email, updated_at = excluded.updated_at",
+                         SO_VALUES(identity->id, identity->provider_id, identity->provider, identity->user_id,
+                                   identity->identity_data, identity->email, identity->last_sign_in_at, identity->created_at,
+                                   identity->updated_at),
+                         NULL, err);
+    return rc == SO_OK ? list_providers(call, user, err) : rc;
+}
+
+/* ---- JSON ---- */
+
+/* "+00:00" at the end as the reference writes it: "Z". */
+static void put_time(struct so_jw *w, struct so_str time)
+{
+    char text[64];
+    struct so_str utc = SO_STR("+00:00");
+    if (so_str_ends(time, utc) && time.n < sizeof(text)) {
+        memcpy(text, time.p, time.n - utc.n);
+        text[time.n - utc.n] = 'Z';
+        time = so_str(text, time.n - utc.n + 1);
+    }
+    so_jw_str(w, time);
+}
+
+static void put_columns(struct so_jw *w, const struct column *columns, size_t count, const void *row)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct so_str value = field_of(row, &columns[i]);
+        enum form form = columns[i].form;
+        if (form == HIDDEN || ((form == TEXT_IF_SET || form == TIME_IF_SET) && value.n == 0))
+            continue;
+        so_jw_key(w, so_str_c(columns[i].member));
+        if (form == TIME_IF_SET)
+            put_time(w, value);
+        else if (form == JSON)
+            so_jw_raw(w, value.n == 0 ? SO_STR("{}") : value);
+        else if (form == BOOL)
+            so_jw_bool(w, so_str_eq_c(value, "1"));
+        else
+            so_jw_str(w, value.p == NULL ? SO_STR("") : value);
+    }
+}
+
+/* The earlier of the two confirmations, as the reference's generated column has it. */
+static struct so_str confirmed_at(const struct so_user *user)
+{
+    struct so_str email = user->email_confirmed_at, phone = user->phone_confirmed_at;
+    if (email.n == 0 || phone.n == 0)
+        return email.n == 0 ? phone : email;
+    return so_str_cmp(email, phone) < 0 ? email : phone;
+}
+
+void so_user_put(struct so_jw *w, const struct so_user *user)
+{
+    so_jw_object(w);
+    put_columns(w, USER, COUNT_OF(USER), user);
+    if (confirmed_at(user).n > 0) {
+        so_jw_key(w, SO_STR("confirmed_at"));
+        put_time(w, confirmed_at(user));
+    }
+    so_jw_key(w, SO_STR("identities"));
+    so_jw_array(w);
+    for (size_t i = 0; i < user->identity_count; i++) {
+        so_jw_object(w);
+        put_columns(w, IDENTITY, COUNT_OF(IDENTITY), &user->identities[i]);
+        so_jw_end_object(w);
+    }
+    so_jw_end_array(w);
+    so_jw_end_object(w);
+}
