@@ -34,14 +34,14 @@ static int32_t next_char(struct so_str s, size_t *at, bool folds)
 
 /* ---- LIKE ---- */
 
-enum like_step { LIKE_ANY_TEXT, LIKE_ONE_CHAR, LIKE_CHAR };
+enum like_step { LIKE_ONE_CHAR, LIKE_CHAR };
 
 static enum like_step next_step(struct so_str pattern, size_t *at, bool folds, int32_t *out_char)
 {
     char c = pattern.p[*at];
-    if (c == '%' || c == '_') {
+    if (c == '_') {
         (*at)++;
-        return c == '%' ? LIKE_ANY_TEXT : LIKE_ONE_CHAR;
+        return LIKE_ONE_CHAR;
     }
     if (c == '\\' && *at + 1 < pattern.n)
         (*at)++;
@@ -49,31 +49,30 @@ static enum like_step next_step(struct so_str pattern, size_t *at, bool folds, i
     return LIKE_CHAR;
 }
 
+/* One step of the pattern other than '%' against one character.  False when they differ; both are then to be forgotten. */
+static bool take_char(struct so_str pattern, size_t *p, struct so_str text, size_t *t, bool folds)
+{
+    int32_t want = 0;
+    if (*p == pattern.n || *t == text.n)
+        return false;
+    enum like_step step = next_step(pattern, p, folds, &want);
+    int32_t got = next_char(text, t, folds);
+    return step == LIKE_ONE_CHAR || got == want;
+}
+
 static bool like(struct so_str pattern, struct so_str text, bool folds)
 {
     size_t p = 0, t = 0;
-    size_t retry_p = SO_STR_NONE, retry_t = 0; /* after the last '%', and how much of the text it has taken */
+    size_t retry_p = SO_STR_NONE, retry_t = 0; /* after the last '%', and what it leaves of the text */
     for (;;) {
-        bool matches = false;
-        if (p == pattern.n) {
-            matches = t == text.n;
-            if (matches)
-                return true;
-        } else {
-            int32_t want = 0;
-            size_t after_p = p;
-            enum like_step step = next_step(pattern, &after_p, folds, &want);
-            if (step == LIKE_ANY_TEXT) {
-                p = retry_p = after_p;
-                retry_t = t;
-                continue;
-            }
-            matches = t < text.n;
-            int32_t got = matches ? next_char(text, &t, folds) : 0;
-            matches = matches && (step == LIKE_ONE_CHAR || got == want);
-            p = after_p;
+        if (p < pattern.n && pattern.p[p] == '%') {
+            retry_p = ++p;
+            retry_t = t;
+            continue;
         }
-        if (matches)
+        if (p == pattern.n && t == text.n)
+            return true;
+        if (take_char(pattern, &p, text, &t, folds))
             continue;
         if (retry_p == SO_STR_NONE || retry_t == text.n)
             return false;

@@ -313,6 +313,10 @@ static bool take_batch(struct so_writer *w)
         w->tail = &w->head;
     w->queued -= w->batch_len;
     pthread_mutex_unlock(&w->lock);
+    for (size_t i = 0; i < w->batch_len; i++) { /* a job that cannot even start is told why, too */
+        w->batch[i].job->rc = SO_OK;
+        w->batch[i].job->err = SO_ERR_INIT;
+    }
     return w->batch_len > 0;
 }
 
