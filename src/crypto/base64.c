@@ -48,6 +48,12 @@ static void put(struct so_buf *out, struct so_str bytes, const char *digits)
 
 static uint8_t value_of(char c) { return (uint8_t)c < sizeof(VALUES) ? VALUES[(uint8_t)c] : BAD; }
 
+/* The 24 bits of four digits, their marks left out. */
+static uint32_t word_of(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
+{
+    return (uint32_t)((a & VALUE) << 18 | (b & VALUE) << 12 | (c & VALUE) << 6 | (d & VALUE));
+}
+
 /* Text without padding; `foreign` is the mark of the other alphabet.  The faults are or-ed together and looked at once. */
 static bool decode(struct so_str text, uint8_t foreign, uint8_t *out, size_t *out_len)
 {
@@ -60,7 +66,7 @@ static bool decode(struct so_str text, uint8_t foreign, uint8_t *out, size_t *ou
     for (size_t i = 0; i < whole; i += 4) {
         uint8_t a = value_of(in[i]), b = value_of(in[i + 1]), c = value_of(in[i + 2]), d = value_of(in[i + 3]);
         marks |= a | b | c | d;
-        uint32_t word = (a & VALUE) << 18 | (b & VALUE) << 12 | (c & VALUE) << 6 | (d & VALUE);
+        uint32_t word = word_of(a, b, c, d);
         *to++ = (uint8_t)(word >> 16);
         *to++ = (uint8_t)(word >> 8);
         *to++ = (uint8_t)word;
@@ -68,7 +74,7 @@ static bool decode(struct so_str text, uint8_t foreign, uint8_t *out, size_t *ou
     if (tail > 0) {
         uint8_t a = value_of(in[whole]), b = value_of(in[whole + 1]), c = tail == 3 ? value_of(in[whole + 2]) : 0;
         marks |= a | b | c;
-        uint32_t word = (a & VALUE) << 18 | (b & VALUE) << 12 | (c & VALUE) << 6;
+        uint32_t word = word_of(a, b, c, 0);
         *to++ = (uint8_t)(word >> 16);
         if (tail == 3)
             *to++ = (uint8_t)(word >> 8);

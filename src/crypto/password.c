@@ -221,9 +221,10 @@ static int verify_bcrypt(struct so_str password, struct so_str hash, struct so_e
     if (password.n > 0)
         memcpy(work->password, password.p, password.n);
     memcpy(work->setting, hash.p, hash.n);
-    const char *again = crypt_r(work->password, work->setting, &work->data);
+    /* libxcrypt's own call rather than crypt_r(), which AddressSanitizer replaces */
+    const char *again = crypt_rn(work->password, work->setting, &work->data, sizeof(work->data));
     int rc = SO_OK;
-    if (again == NULL || again[0] == '*')
+    if (again == NULL)
         rc = so_fail(err, SO_EINVAL, "the stored password hash is not valid bcrypt");
     else if (!so_equal_secret(so_str_c(again), hash))
         rc = so_fail(err, SO_EAUTH, "wrong password");

@@ -19,6 +19,7 @@ static void free_when_done(struct so_http_conn *c)
         return;
     struct so_http_server *s = c->server;
     so_deadline_remove(&c->deadline);
+    so_buf_deinit(&c->in);
     so_free(c);
     so_server_lost_connection(s);
 }
@@ -43,7 +44,8 @@ void so_conn_close(struct so_http_conn *c)
         so_buf_reset(&c->server->out);
         c->server->out_owner = NULL;
     }
-    so_buf_deinit(&c->in);
+    if (!c->is_busy) /* else somebody up the stack reads them still */
+        so_buf_deinit(&c->in);
     if (c->call != NULL && !is_with_handler)
         so_conn_end_call(c);
     so_deadline_put(&c->server->deadlines, &c->deadline, WAIT_HANDLER);
@@ -429,6 +431,15 @@ static bool is_draining(const struct so_http_conn *c)
     return uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp) < c->queued;
 }
 
+/* A plain close would leave the kernel with what the peer does not take. */
+static void reset(struct so_http_conn *c)
+{
+    uv_os_fd_t fd;
+    if (uv_fileno((uv_handle_t *)&c->tcp, &fd) == 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+    so_conn_close(c);
+}
+
 void so_conn_expired(struct so_deadline *d, void *server)
 {
     (void)server;
@@ -440,7 +451,7 @@ void so_conn_expired(struct so_deadline *d, void *server)
         if (is_draining(c))
             c->has_moved = true;
         else
-            so_conn_close(c);
+            reset(c);
         break;
     default: so_conn_close(c); break;
     }

@@ -189,6 +189,35 @@ static EVP_PKEY *import(const char *type, OSSL_PARAM *params, bool is_private)
     return ok ? pkey : NULL;
 }
 
+/* Whether an RSA key's members agree.  Signing alone would not tell: OpenSSL works around a wrong "dp", and never looks at a
+ * wrong "d" beside right ones.  A key without p, q and the rest has nothing that could disagree but what signing shows. */
+static bool is_consistent(EVP_PKEY *pkey, const struct parts *parts)
+{
+    if (parts->bytes[P].p == NULL)
+        return true;
+    ERR_set_mark();
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+    bool ok = ctx != NULL && EVP_PKEY_pairwise_check(ctx) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    ERR_pop_to_mark();
+    return ok;
+}
+
+/* A key's private half may sign, and its public half, which is in it, may verify.  A half that "key_ops" forbids to sign is
+ * forgotten at once: what is not kept cannot leak, and nobody has proved that it belongs to this key. */
+static int settle_use(struct parts *parts, const struct so_jwk_part *table, struct so_jwk_traits *traits, struct so_err *err)
+{
+    bool has_d = false;
+    for (size_t i = 0; table[i].name != NULL; i++) {
+        has_d = has_d || (parts->bytes[i].p != NULL && table[i].is_private);
+        if (table[i].is_private && !traits->may_sign)
+            parts->bytes[i].p = NULL;
+    }
+    traits->may_sign = traits->may_sign && has_d;
+    traits->may_verify = traits->may_verify || traits->may_sign;
+    return traits->may_verify ? SO_OK : so_fail(err, SO_ENOTFOUND, "the JWK's \"key_ops\" leave a public key nothing to do");
+}
+
 static int read_asymmetric(const struct so_json *jwk, struct so_jwk_traits *traits, struct parts *parts, struct so_jwk **out,
                            struct so_err *err)
 {
@@ -200,6 +229,8 @@ static int read_asymmetric(const struct so_json *jwk, struct so_jwk_traits *trai
     int rc = read_parts(jwk, table, parts, err);
     if (rc == SO_OK)
         rc = is_rsa ? check_rsa(jwk, parts, err) : check_curve(parts, table, info, err);
+    if (rc == SO_OK)
+        rc = settle_use(parts, table, traits, err);
     if (rc != SO_OK)
         return rc;
     size_t n;
@@ -210,12 +241,14 @@ static int read_asymmetric(const struct so_json *jwk, struct so_jwk_traits *trai
     else
         n = okp_params(parts, params);
     params[n] = OSSL_PARAM_construct_end();
-    bool is_private = parts->bytes[is_rsa ? D : info->kind == SO_JWS_EC ? EC_D : OKP_D].p != NULL;
-    traits->may_sign = traits->may_sign && is_private;
-    EVP_PKEY *pkey = import(info->kind == SO_JWS_ED ? info->curve : info->kty, params, is_private);
+    EVP_PKEY *pkey = import(info->kind == SO_JWS_ED ? info->curve : info->kty, params, traits->may_sign);
     if (pkey == NULL)
         return so_fail(err, SO_EINVAL,
                        is_rsa ? "the JWK's members make no RSA key" : "the JWK's \"x\" and \"y\" are no point on the curve");
+    if (is_rsa && !is_consistent(pkey, parts)) {
+        EVP_PKEY_free(pkey);
+        return so_fail(err, SO_EINVAL, "the JWK's members do not belong together, or \"p\" and \"q\" are not prime");
+    }
     return so_jwk_from_pkey(pkey, traits, out, err);
 }
 

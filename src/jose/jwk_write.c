@@ -1,6 +1,7 @@
 /* jwk_write.c: keys to JSON, and their thumbprints. */
 #include <openssl/bn.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 
 #include "crypto/base64.h"
 #include "jose/jwk_int.h"
@@ -21,6 +22,7 @@ static bool get_part(const struct so_jwk *key, const struct so_jwk_part *part, s
     uint8_t bytes[SO_RSA_SIZE_MAX];
     size_t n;
     bool ok;
+    ERR_set_mark(); /* a part that is not there is no error of this thread's */
     if (info->kind == SO_JWS_ED) {
         ok = EVP_PKEY_get_octet_string_param(key->pkey, part->param, bytes, sizeof(bytes), &n) == 1;
     } else {
@@ -30,6 +32,7 @@ static bool get_part(const struct so_jwk *key, const struct so_jwk_part *part, s
         ok = ok && n <= sizeof(bytes) && BN_bn2binpad(number, bytes, (int)n) == (int)n;
         BN_clear_free(number);
     }
+    ERR_pop_to_mark();
     ok = ok && encode(bytes, n, out);
     OPENSSL_cleanse(bytes, sizeof(bytes));
     return ok;
@@ -67,6 +70,12 @@ static int put_secret(const struct so_jwk *key, struct so_jw *w, struct so_err *
     int rc = so_buf_check(&text, "the key", err);
     if (rc == SO_OK)
         so_jw_member_str(w, "k", so_buf_str(&text));
+    if (key->may_sign != key->may_verify) { /* of an asymmetric key the members say it */
+        so_jw_key(w, SO_STR("key_ops"));
+        so_jw_array(w);
+        so_jw_cstr(w, key->may_sign ? "sign" : "verify");
+        so_jw_end_array(w);
+    }
     wipe(&text);
     return rc;
 }

@@ -30,9 +30,9 @@ static void put_checked(struct so_buf *b, struct so_str s)
     }
 }
 
-void so_json_put_str(struct so_buf *b, struct so_str s)
+/* The long way: pieces that go out as they are, and escapes between them. */
+static void put_pieces(struct so_buf *b, const char *at, const char *end)
 {
-    const char *at = s.n == 0 ? "" : s.p, *end = at + s.n;
     so_buf_putc(b, '"');
     for (;;) {
         bool non_ascii = false;
@@ -49,6 +49,23 @@ void so_json_put_str(struct so_buf *b, struct so_str s)
     so_buf_putc(b, '"');
 }
 
+void so_json_put_str(struct so_buf *b, struct so_str s)
+{
+    const char *text = s.n == 0 ? "" : s.p;
+    bool non_ascii = false;
+    if (so_scan_string(text, text + s.n, &non_ascii) != text + s.n || non_ascii) {
+        put_pieces(b, text, text + s.n);
+        return;
+    }
+    char *to = so_buf_reserve(b, s.n + 2);
+    if (to == NULL)
+        return;
+    to[0] = '"';
+    memcpy(to + 1, text, s.n);
+    to[s.n + 1] = '"';
+    b->len += s.n + 2;
+}
+
 /* ---- numbers ---- */
 
 void so_json_put_i64(struct so_buf *b, int64_t value) { so_buf_put_i64(b, value); }
@@ -60,7 +77,8 @@ enum { COMPACT = -1 }; /* a level, when there is no indentation */
 
 static void put_value(struct so_buf *b, const struct so_json *v, int level);
 
-static void put_break(struct so_buf *b, int level)
+/* Where a line begins, if this has lines. */
+static inline void put_break(struct so_buf *b, int level)
 {
     if (level == COMPACT)
         return;

@@ -26,8 +26,9 @@ enum so_step_kind {
 struct so_step {
     enum so_step_kind kind;
     struct so_str table;
-    struct so_str summary; /* "books: add column pages integer not null" */
-    struct so_str sql;     /* statements separated by ';' */
+    struct so_str old_name; /* of a table or column that is renamed; else empty */
+    struct so_str summary;  /* "books: add column pages integer not null" */
+    struct so_str sql;      /* statements separated by ';' */
     bool loses_data;
     struct so_str loss; /* "12 rows have a value in books.pages" ; empty when nothing is lost */
 };

@@ -38,7 +38,8 @@ struct so_field_rule {
     /* Value of a column that an insert leaves out, in SQLite's words (may use :auth_uid ...); {NULL,0} when there is none.
      */
     struct so_str default_sql;
-    bool default_in_ddl; /* the database can apply it by itself: constants, now(), gen_random_uuid() */
+    bool default_in_ddl;       /* the database can apply it by itself: constants, now(), gen_random_uuid() */
+    struct so_str default_ddl; /* how CREATE TABLE spells it; {NULL,0} unless default_in_ddl */
     struct so_str references_table, references_column; /* x-references; empty when none */
     struct so_str on_delete;                           /* "CASCADE", ... in SQL's words; empty: NO ACTION */
     struct so_str renamed_from;                        /* x-renamed-from; empty when none */

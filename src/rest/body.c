@@ -124,6 +124,7 @@ int so_body_parse(struct so_request *r, struct so_str body, enum so_content cont
     if (value->type == SO_JSON_ARRAY) {
         r->payload.rows = value->u.items;
         r->payload.row_count = value->len;
+        r->payload.is_array = true;
     } else if (value->type == SO_JSON_OBJECT) {
         r->payload.rows = value;
         r->payload.row_count = 1;

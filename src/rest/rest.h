@@ -47,6 +47,8 @@ struct so_rest_in {
 struct so_rest_settings {
     int64_t max_rows; /* SOCLE_MAX_ROWS: no answer holds more rows; 0: no limit */
     size_t body_max;  /* bytes of an answer */
+    bool aggregates;  /* sum(), avg(), min(), max() in select; count() is always allowed */
+    bool tx_override; /* honour Prefer: tx=rollback */
 };
 
 struct so_rest_op; /* in the request's arena */

@@ -76,6 +76,7 @@ struct so_node *so_property_node(const struct so_rule *properties, const struct 
 static bool copy_json(struct so_arena *arena, const struct so_json *from, struct so_json *to, unsigned depth)
 {
     *to = *from;
+    to->flags = 0; /* an index after the members is not copied */
     if (depth > COPY_DEPTH_MAX)
         return false;
     if (from->type == SO_JSON_STRING || from->type == SO_JSON_NUMBER) {

@@ -1,4 +1,4 @@
-/* format.h: the values of "format".   Threads: any.   Never: allocates, but for internationalised names. */
+/* format.h: the values of "format".   Threads: any.   Never: allocates, but for internationalised names and "regex". */
 #ifndef SO_SCHEMA_FORMAT_H
 #define SO_SCHEMA_FORMAT_H
 

@@ -113,7 +113,8 @@ struct so_node {
     struct so_str pointer;        /* from its document's root */
     struct so_rule *rules;
     uint32_t rule_count;
-    uint8_t visit;         /* colour of the search for endless recursion */
+    uint8_t visit;  /* colour of the search for endless recursion */
+    bool is_queued; /* emit.c will write, or has written, its instructions for every type */
     struct so_node *next;  /* in the order of their making */
 };
 

@@ -138,6 +138,7 @@ static const struct {
     {SO_STR_INIT("\"\\uDC00\\uD800\""), 1, "half of a surrogate pair alone"},
     {SO_STR_INIT("\"\\uD800\\u0041\""), 1, "half of a surrogate pair alone"},
     {SO_STR_INIT("\"\\uD800\\uD800\\uDC00\""), 1, "half of a surrogate pair alone"},
+    {SO_STR_INIT("\"\\uD800\\uE000\""), 1, "half of a surrogate pair alone"},
     {SO_STR_INIT("\"\\uD800\\n\""), 1, "half of a surrogate pair alone"},
     {SO_STR_INIT("\"\\uD800\\uDC0\""), 1, "half of a surrogate pair alone"},
     {SO_STR_INIT("\"a\x80\""), 2, "not UTF-8"},
@@ -359,26 +360,26 @@ static void large_objects_are_searched_by_index(void **state)
     }
 }
 
-/* The index alone, with hashes as an attacker would choose them. */
+/* The index alone, with hashes as an attacker would choose them; the first thousand names come a second time at the end. */
 static void colliding_names_do_not_make_it_slow(void **state)
 {
     (void)state;
-    enum { COUNT = 50000 };
+    enum { COUNT = 50000, AGAIN = 1000, NAMES = COUNT - AGAIN };
     size_t bytes = COUNT * sizeof(struct so_json_member);
     struct so_json_member *members = so_alloc(&arena, bytes + so_json_index_size(COUNT));
     assert_non_null(members);
     for (uint32_t i = 0; i < COUNT; i++) {
-        struct so_str name = so_arena_printf(&arena, "%u", (unsigned)i % (COUNT - 1)); /* the last is "0" again */
+        struct so_str name = so_arena_printf(&arena, "%u", (unsigned)i % NAMES);
         members[i] = (struct so_json_member){name.p, (uint32_t)name.n, 7, so_json_make_int(i)};
     }
     struct so_json object = {.type = SO_JSON_OBJECT, .len = COUNT, .u.members = members};
-    assert_int_equal(so_json_index_build(&object), 0);
+    assert_in_range(so_json_index_build(&object), 0, AGAIN - 1);
     assert_int_equal(object.flags, SO_JSON_HAS_ORDER);
-    assert_int_equal(so_json_index_find(&object, SO_STR("0"), 7), COUNT - 1);
-    assert_int_equal(so_json_index_find(&object, SO_STR("31234"), 7), 31234);
+    for (uint32_t i = 0; i < NAMES; i++)
+        assert_int_equal(so_json_index_find(&object, so_json_key(&members[i]), 7), i < AGAIN ? NAMES + i : i);
     assert_int_equal(so_json_index_find(&object, SO_STR("31234"), 8), SO_JSON_NO_MEMBER);
     assert_int_equal(so_json_index_find(&object, SO_STR("x"), 7), SO_JSON_NO_MEMBER);
-    object.len = COUNT - 1;
+    object.len = NAMES;
     assert_int_equal(so_json_index_build(&object), SO_JSON_NO_MEMBER);
 }
 

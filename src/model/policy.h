@@ -1,0 +1,20 @@
+/* policy.h: policies as the loader reads them, and proved against the database that they will guard. */
+#ifndef SO_MODEL_POLICY_H
+#define SO_MODEL_POLICY_H
+
+#include "db/db.h"
+#include "model/model.h"
+
+/* "select" ... for enum so_command, then "check". */
+const char *so_policy_name(size_t i);
+/* Fills table->policies, check and has_policies.  policies may be NULL: then everything is denied. */
+int so_policies_read(const struct so_json *policies, struct so_arena *arena, struct so_table *table,
+                     struct so_err *err) SO_MUST_CHECK;
+
+/* Whether SQLite understands `policy` (one of table's) over the real table.  SO_EINVAL with file and pointer. */
+int so_policy_check(struct so_conn *conn, const struct so_table *table, const struct so_policy *policy,
+                    struct so_err *err) SO_MUST_CHECK;
+/* All policies and x-default expressions of the model: after a migration, and at every start. */
+int so_model_check(const struct so_model *model, struct so_conn *conn, struct so_err *err) SO_MUST_CHECK;
+
+#endif

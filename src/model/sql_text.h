@@ -1,0 +1,43 @@
+/* sql_text.h: SQL expressions of schema files, as tokens; and names and texts quoted for SQLite.
+ * Limits: SO_SQL_SOURCE_MAX bytes, SO_SQL_TOKENS_MAX tokens, SO_SQL_DEPTH_MAX parentheses. */
+#ifndef SO_MODEL_SQL_TEXT_H
+#define SO_MODEL_SQL_TEXT_H
+
+#include "core/arena.h"
+#include "core/buf.h"
+#include "core/err.h"
+
+enum { SO_SQL_SOURCE_MAX = 16 * 1024, SO_SQL_TOKENS_MAX = 4096, SO_SQL_DEPTH_MAX = 64 };
+
+enum so_sql_kind {
+    SO_SQL_END,
+    SO_SQL_WORD, /* keyword or plain name */
+    SO_SQL_NAME, /* "quoted name", with its quotes */
+    SO_SQL_TEXT, /* 'text', with its quotes */
+    SO_SQL_NUMBER,
+    SO_SQL_OPERATOR, /* also "," and "." */
+    SO_SQL_OPEN,     /* ( */
+    SO_SQL_CLOSE     /* ) */
+};
+
+struct so_sql_token {
+    enum so_sql_kind kind;
+    struct so_str text; /* borrowed from the source */
+    bool space_before;
+};
+
+/* Cuts `source` into tokens, the last of them SO_SQL_END.  Whatever could end the expression early or reach beyond it is
+ * SO_EINVAL: comments, ';', parameters, unbalanced parentheses, unended quotes. */
+int so_sql_tokens(struct so_str source, struct so_arena *arena, const struct so_sql_token **out,
+                  struct so_err *err) SO_MUST_CHECK;
+bool so_sql_is(const struct so_sql_token *token, const char *text); /* words without case */
+
+/* PostgreSQL's words for our few functions in SQLite's (sql_words.c): auth.uid() -> :auth_uid, x::int -> CAST(x AS INTEGER).
+ * *out_identity (may be NULL): the result asks who the caller is.  SO_EINVAL names what SQLite cannot do. */
+int so_sql_translate(struct so_str source, struct so_arena *arena, struct so_str *out, bool *out_identity,
+                     struct so_err *err) SO_MUST_CHECK;
+
+void so_sql_put_name(struct so_buf *b, struct so_str name); /* "name" */
+void so_sql_put_text(struct so_buf *b, struct so_str text); /* 'text' */
+
+#endif

@@ -1,0 +1,41 @@
+/* dialect.h: how a database spells things: one row each, so that code asks the row and never which database it is.
+ * In templates $c is the column (or what a JSON path finds in it), $v the value's parameter, $p the path's. */
+#ifndef SO_REST_DIALECT_H
+#define SO_REST_DIALECT_H
+
+#include "db/type.h"
+#include "rest/request.h"
+#include "rest/text.h"
+
+struct so_dialect_operator {
+    const char *sql;     /* a template; NULL: the database cannot */
+    const char *missing; /* then: what it lacks */
+    bool is_set;         /* the operand is an array or object in JSON */
+    bool is_text;        /* the operand is text, whatever the column is */
+    bool is_ordering;    /* compares greater and less */
+    /* Turns the pattern as clients write it into the database's; NULL: no pattern.  False when memory ran out. */
+    bool (*pattern)(struct so_arena *arena, struct so_str text, struct so_str *out);
+};
+
+struct so_dialect {
+    const char *name;
+    struct so_dialect_operator operators[SO_OP_COUNT];
+    const char *is[SO_IS_UNKNOWN + 1];
+    /* A JSON path: its parameter's text, and what it finds as JSON, as text, and as a value that sorts. */
+    bool (*json_path)(const struct so_json_step *steps, struct so_text *out);
+    const char *path_json, *path_text, *path_value;
+    /* A comparison of JSON with JSON: the operator and the value's side. */
+    const char *json_operators[SO_OP_COUNT];
+    const char *json_value;
+    const char *casts[SO_TYPE_COUNT]; /* to the type; $c */
+    const char *cast_boolean_text;
+    const char *decimal_order; /* what makes a decimal's text compare by value; $c */
+    const char *aggregates[SO_AGG_MIN + 1];
+    bool nulls_are_smallest; /* NULL sorts before everything unless told otherwise */
+    const char *object, *rows;
+    const char *input_value, *input_has; /* functions of (input, row, column) */
+};
+
+extern const struct so_dialect so_dialect_sqlite;
+
+#endif

@@ -1,0 +1,36 @@
+/* snapshot.h: the catalog and the model joined, once, so that a request finds all of a table with one look-up.
+ * Owns: the joined entries.   Borrows: the snapshot's catalog and model.   Threads: never changes. */
+#ifndef SO_REST_SNAPSHOT_H
+#define SO_REST_SNAPSHOT_H
+
+#include "db/shape.h"
+#include "rest/rest.h"
+
+struct so_entity_column {
+    const struct so_column *column;
+    const struct so_field_rule *rule; /* NULL when no schema file speaks of it */
+    struct so_field field;            /* how it is written into an answer */
+};
+
+struct so_entity {
+    const struct so_relation *relation;
+    const struct so_table *table;           /* NULL when there is no schema file: closed to all but the service role */
+    const struct so_entity_column *columns; /* relation->column_count, by position */
+    struct so_shape row;                    /* every column by position: the row that the schema file judges */
+};
+
+/* Relations of Socle's own are not found. */
+const struct so_entity *so_snapshot_find(const struct so_snapshot *s, struct so_str name);
+/* NULL when there is no such column, or the caller may not know of it (writeOnly). */
+const struct so_entity_column *so_entity_column(const struct so_entity *e, struct so_str name,
+                                                const struct so_identity *who);
+static inline bool so_entity_column_hidden(const struct so_entity_column *c, const struct so_identity *who)
+{
+    return c->rule != NULL && c->rule->write_only && who->role != SO_ROLE_SERVICE;
+}
+/* What guards `command` for this caller: ALLOW for the service role, DENY without a schema file. */
+const struct so_policy *so_entity_policy(const struct so_entity *e, enum so_command command, const struct so_identity *who);
+/* What the new row must fulfil: ALLOW when nothing is asked. */
+const struct so_policy *so_entity_check(const struct so_entity *e, const struct so_identity *who);
+
+#endif
