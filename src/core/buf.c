@@ -41,7 +41,7 @@ char *so_buf_reserve_slow(struct so_buf *b, size_t n)
     }
     if (n <= b->cap - b->len && b->p != NULL)
         return b->p + b->len;
-    size_t cap = so_max_size(b->cap, CAP_MIN);
+    size_t cap = so_min_size(so_max_size(b->cap, CAP_MIN), b->max); /* max >= len + n was checked above */
     while (cap < b->len + n)
         cap = cap > b->max / 2 ? b->max : cap * 2;
     char *p = so_realloc(b->p, cap);

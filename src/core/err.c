@@ -8,6 +8,7 @@
 #include "core/utf8.h"
 
 /* vsnprintf() that never leaves half a UTF-8 character at the cut. */
+static void put(char *, size_t, const char *, va_list) SO_PRINTF(3, 0);
 static void put(char *out, size_t size, const char *format, va_list args)
 {
     int len = vsnprintf(out, size, format, args);
@@ -17,6 +18,7 @@ static void put(char *out, size_t size, const char *format, va_list args)
         out[so_utf8_cut(out, size - 1)] = '\0';
 }
 
+static void fill(struct so_err *, int, size_t, const char *, va_list) SO_PRINTF(4, 0);
 static void fill(struct so_err *err, int code, size_t at, const char *format, va_list args)
 {
     *err = (struct so_err){.code = code, .at = at};

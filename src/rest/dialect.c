@@ -1,29 +1,7 @@
 /* dialect.c: SQLite's row. */
 #include "rest/dialect.h"
 
-/* PostgREST lets '*' stand for '%'.  LIKE tells cases apart in PostgreSQL, not in SQLite; GLOB does: % is *, _ is ?. */
-static bool like_to_glob(struct so_arena *arena, struct so_str text, struct so_str *out)
-{
-    struct so_text t;
-    so_text_init(&t, arena, text.n * 3 + 1);
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        bool escaped = c == '\\' && i + 1 < text.n;
-        if (escaped)
-            c = text.p[++i];
-        if (!escaped && (c == '%' || c == '*'))
-            so_text_char(&t, '*');
-        else if (!escaped && c == '_')
-            so_text_char(&t, '?');
-        else if (c == '*' || c == '?' || c == '[')
-            so_text_put(&t, (char[]){'[', c, ']'}, 3);
-        else
-            so_text_char(&t, c);
-    }
-    *out = so_text_get(&t);
-    return !t.failed;
-}
-
+/* PostgREST lets '*' stand for '%', which needs no escape in a URL. */
 static bool like_stars(struct so_arena *arena, struct so_str text, struct so_str *out)
 {
     char *p = so_alloc_text(arena, text.n + 1);
@@ -66,10 +44,10 @@ const struct so_dialect so_dialect_sqlite = {
             [SO_OP_GTE] = {.sql = "$c >= $v", .is_ordering = true},
             [SO_OP_LT] = {.sql = "$c < $v", .is_ordering = true},
             [SO_OP_LTE] = {.sql = "$c <= $v", .is_ordering = true},
-            [SO_OP_LIKE] = {.sql = "$c GLOB $v", .pattern = like_to_glob},
-            [SO_OP_ILIKE] = {.sql = "$c LIKE $v ESCAPE '\\'", .pattern = like_stars},
-            [SO_OP_MATCH] = {.missing = "regular expressions are not compiled in"},
-            [SO_OP_IMATCH] = {.missing = "regular expressions are not compiled in"},
+            [SO_OP_LIKE] = {.sql = "so_like($v, $c)", .pattern = like_stars},
+            [SO_OP_ILIKE] = {.sql = "so_ilike($v, $c)", .pattern = like_stars},
+            [SO_OP_MATCH] = {.sql = "so_regex($v, $c, '')", .is_text = true},
+            [SO_OP_IMATCH] = {.sql = "so_regex($v, $c, 'i')", .is_text = true},
             [SO_OP_IN] = {.sql = "$c IN (SELECT value FROM json_each($v))"},
             [SO_OP_IS] = {.sql = ""},
             [SO_OP_ISDISTINCT] = {.sql = "$c IS NOT $v"},

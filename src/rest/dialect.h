@@ -11,6 +11,7 @@ struct so_dialect_operator {
     const char *sql;     /* a template; NULL: the database cannot */
     const char *missing; /* then: what it lacks */
     bool is_set;         /* the operand is an array or object in JSON */
+    bool is_text;        /* the operand is text, whatever the column is */
     bool is_ordering;    /* compares greater and less */
     /* Turns the pattern as clients write it into the database's; NULL: no pattern.  False when memory ran out. */
     bool (*pattern)(struct so_arena *arena, struct so_str text, struct so_str *out);

@@ -14,7 +14,15 @@
 #include "rest/snapshot.h"
 
 /* A value that a statement is given. */
-enum so_param_kind { SO_PARAM_NULL, SO_PARAM_INT, SO_PARAM_DOUBLE, SO_PARAM_TEXT, SO_PARAM_SHAPE, SO_PARAM_INPUT };
+enum so_param_kind {
+    SO_PARAM_NULL,
+    SO_PARAM_INT,
+    SO_PARAM_DOUBLE,
+    SO_PARAM_TEXT,
+    SO_PARAM_BLOB,
+    SO_PARAM_SHAPE,
+    SO_PARAM_INPUT
+};
 struct so_param {
     enum so_param_kind kind;
     int64_t i;

@@ -7,9 +7,9 @@
  *             !inner:    EXISTS (SELECT 1 FROM ...)                   in WHERE
  *   write   INSERT INTO "t"(...) SELECT so_value(?input, i, 0), ... FROM so_input(?input) ... RETURNING ...
  *
- * Parameters have explicit numbers.  :auth_uid, :auth_role and :auth_jwt, which policies use by name, are the numbers 1 to 3:
- * a common table expression that nobody reads names them first, wherever in the text they are used.
- * SQLite's RETURNING sees the written row under the table's own name only, so the target of a write has no alias. */
+ * Parameters have explicit numbers.  :auth_uid, :auth_role and :auth_jwt, which policies use by name, are the numbers 1 to
+ * 3: a common table expression that nobody reads names them first, wherever in the text they are used. SQLite's RETURNING
+ * sees the written row under the table's own name only, so the target of a write has no alias. */
 #include "rest/sql.h"
 
 #include "rest/dialect.h"
@@ -75,10 +75,7 @@ static void put_number(struct builder *b, int number)
 
 static void put_param(struct builder *b, const struct so_param *param) { put_number(b, add_param(b, param)); }
 
-static void put_i64(struct builder *b, int64_t value)
-{
-    put_param(b, &(struct so_param){.kind = SO_PARAM_INT, .i = value});
-}
+static void put_i64(struct builder *b, int64_t value) { put_param(b, &(struct so_param){.kind = SO_PARAM_INT, .i = value}); }
 
 static void put_shape(struct builder *b, const struct so_shape *shape)
 {
@@ -158,10 +155,7 @@ static void put_expr(struct builder *b, const struct so_node *node, const struct
 }
 
 /* A decimal is kept as text; greater and less ask for its value. */
-static bool is_decimal(const struct so_expr *e)
-{
-    return e->path.p == NULL && e->column->column->type == SO_TYPE_DECIMAL;
-}
+static bool is_decimal(const struct so_expr *e) { return e->path.p == NULL && e->column->column->type == SO_TYPE_DECIMAL; }
 
 /* ---- tables ---- */
 

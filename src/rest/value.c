@@ -5,8 +5,6 @@
  *
  *   like, ilike    '*' is an alias of '%'            in    a JSON array of stored forms
  *   cs, cd, ov     a JSON array, or PostgreSQL's {a,b} turned into one */
-#include <math.h>
-
 #include "rest/dialect.h"
 #include "rest/errors.h"
 #include "rest/plan.h"
@@ -38,10 +36,14 @@ static int convert(struct so_plan *p, enum so_type type, struct so_str text, str
 static int convert_scalar(struct so_plan *p, struct so_cond *c, struct so_str text)
 {
     struct so_json stored;
-    int rc = convert(p, c->expr.path.p != NULL ? SO_TYPE_TEXT : c->expr.column->column->type, text, &stored);
-    if (rc == SO_OK)
-        c->value = param_of(&stored);
-    return rc;
+    enum so_type type = c->expr.path.p != NULL ? SO_TYPE_TEXT : c->expr.column->column->type;
+    int rc = convert(p, type, text, &stored);
+    if (rc != SO_OK)
+        return rc;
+    c->value = param_of(&stored);
+    if (type == SO_TYPE_BLOB)
+        c->value.kind = SO_PARAM_BLOB;
+    return SO_OK;
 }
 
 /* data->a=gt.5: the path's value is JSON, and so is the operand: a number compares as a number. */
@@ -201,6 +203,10 @@ int so_value_convert(struct so_plan *p, struct so_cond *c, const struct so_filte
         return convert_pattern(p, c, text);
     if (op->is_set)
         return convert_json_set(p, c, text);
+    if (op->is_text) {
+        c->value = text_param(text);
+        return SO_OK;
+    }
     if (c->expr.path.p != NULL && !c->expr.as_text)
         return convert_json(p, c, text);
     return convert_scalar(p, c, text);

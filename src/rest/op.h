@@ -1,0 +1,31 @@
+/* op.h: a request that is ready to run. */
+#ifndef SO_REST_OP_H
+#define SO_REST_OP_H
+
+#include "rest/sql.h"
+
+struct so_rest_op {
+    struct so_request request;
+    struct so_plan plan;
+    struct so_sql sql, count, existing; /* text.p == NULL: not needed */
+    struct so_sql_layout layout;
+    const struct so_rest_settings *settings;
+    const struct so_snapshot *snapshot;
+    const struct so_identity *who;
+    struct so_arena *arena;
+};
+
+/* root.c: the document at "/": the tables that the caller may see. */
+void so_rest_write_root(const struct so_rest_op *op, struct so_buf *body);
+/* answer.c: headers. */
+void so_rest_put_header(struct so_rest_out *out, struct so_str name, struct so_str value);
+int so_rest_put_content_range(const struct so_rest_op *op, struct so_rest_out *out, int64_t lower, int64_t upper,
+                              int64_t total, struct so_err *err) SO_MUST_CHECK;
+int so_rest_put_preferences(const struct so_rest_op *op, struct so_rest_out *out, struct so_err *err) SO_MUST_CHECK;
+void so_rest_put_content_type(const struct so_rest_op *op, struct so_rest_out *out);
+void so_rest_put_allow(const struct so_rest_op *op, struct so_rest_out *out);
+/* csv_out.c: the current row, after `first` rows the header's line. */
+int so_rest_put_csv(const struct so_rest_op *op, struct so_stmt *st, bool header, struct so_buf *body,
+                    struct so_err *err) SO_MUST_CHECK;
+
+#endif

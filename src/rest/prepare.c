@@ -1,0 +1,46 @@
+/* prepare.c: the first three stages in a row: request, plan, SQL. */
+#include "rest/errors.h"
+#include "rest/op.h"
+
+static int make_sql(struct so_rest_op *op)
+{
+    if (op->plan.violations != NULL || op->plan.write.is_nothing)
+        return SO_OK; /* nothing will run */
+    if (op->request.verb == SO_VERB_READ) {
+        int rc = so_sql_read(&op->plan, &op->sql);
+        return rc == SO_OK && op->request.prefer.count != SO_COUNT_NONE ? so_sql_count(&op->plan, &op->count) : rc;
+    }
+    int rc = so_sql_write(&op->plan, &op->sql, &op->layout);
+    return rc == SO_OK && op->plan.write.resolution == SO_RESOLUTION_MERGE ? so_sql_existing(&op->plan, &op->existing) : rc;
+}
+
+int so_rest_prepare(const struct so_rest_in *in, const struct so_snapshot *snapshot, const struct so_rest_settings *settings,
+                    struct so_arena *arena, struct so_rest_op **out, struct so_err *err)
+{
+    struct so_rest_op *op = so_alloc_zero(arena, sizeof(*op));
+    if (op == NULL)
+        return so_err_oom(err);
+    op->settings = settings;
+    op->snapshot = snapshot;
+    op->who = in->who;
+    op->arena = arena;
+    int rc = so_request_parse(in, arena, &op->request, err);
+    if (rc != SO_OK)
+        return rc;
+    if (op->request.resource == SO_RESOURCE_FUNCTION) {
+        rc = so_fail_http(err, PGRST202, SO_STR_ARG(op->request.name));
+        so_err_details(err, "Searched for the function public.%.*s, but no matches were found in the schema cache.",
+                       SO_STR_ARG(op->request.name));
+        return rc;
+    }
+    if (op->request.resource == SO_RESOURCE_RELATION) {
+        rc = so_plan_make(&op->request, snapshot, in->who, settings, arena, &op->plan, err);
+        if (rc == SO_OK && op->request.verb != SO_VERB_INFO)
+            rc = make_sql(op);
+    }
+    if (rc == SO_OK)
+        *out = op;
+    return rc;
+}
+
+bool so_rest_writes(const struct so_rest_op *op) { return op->plan.top.is_target && op->sql.text.p != NULL; }
