@@ -273,7 +273,7 @@ static int is_clause(struct so_planner *p, const struct so_index *index, bool *o
 
 static int compare_index(struct so_planner *p, struct so_table_diff *d, const struct so_index *old)
 {
-    bool ours, clause;
+    bool ours = false, clause = false;
     bool wanted = false;
     int rc = is_ours(p, d->old, old, &ours);
     for (size_t i = 0; rc == SO_OK && i < d->index_count; i++) {

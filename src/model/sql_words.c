@@ -363,7 +363,7 @@ static int translate_operator(struct translator *t, struct so_err *err)
     put_space(t, t->at);
     t->operand = NO_OPERAND;
     if (any && t->at[2].kind == SO_SQL_OPEN && so_sql_is(&t->at[3], "select")) {
-        so_buf_lit(&t->out, "IN "); /* = ANY (SELECT ...) */
+        so_buf_lit(&t->out, "IN"); /* = ANY (SELECT ...) */
         t->at += 2;
         return SO_OK;
     }
