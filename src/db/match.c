@@ -7,8 +7,8 @@
 #include <wctype.h>
 
 #include "core/utf8.h"
-#include "db/sqlite_int.h"
 #include "db/regex_int.h"
+#include "db/sqlite_int.h"
 
 /* ---- characters ---- */
 

@@ -8,7 +8,7 @@
 #include "core/mem.h"
 
 enum {
-    PATTERN_MAX = 1000,     /* bytes */
+    PATTERN_MAX = 1000,       /* bytes */
     MATCH_STEPS_MAX = 200000, /* some milliseconds */
     HEAP_KIB_MAX = 4096,
     JIT_AFTER = 64 /* matches: compiling to machine code costs as much as some dozens of them */

@@ -19,6 +19,7 @@ static void free_when_done(struct so_http_conn *c)
         return;
     struct so_http_server *s = c->server;
     so_deadline_remove(&c->deadline);
+    so_buf_deinit(&c->in);
     so_free(c);
     so_server_lost_connection(s);
 }
@@ -43,7 +44,8 @@ void so_conn_close(struct so_http_conn *c)
         so_buf_reset(&c->server->out);
         c->server->out_owner = NULL;
     }
-    so_buf_deinit(&c->in);
+    if (!c->is_busy) /* else somebody up the stack reads them still */
+        so_buf_deinit(&c->in);
     if (c->call != NULL && !is_with_handler)
         so_conn_end_call(c);
     so_deadline_put(&c->server->deadlines, &c->deadline, WAIT_HANDLER);

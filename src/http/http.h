@@ -90,7 +90,8 @@ struct so_http_stream_events {
 /* Answers 101 with "Connection: Upgrade" and the headers added so far (the Upgrade header among them), and hands the
  * connection over: `x` and its arena are gone then, *out_stream is there, and no timeout but limits.write_timeout_ms watches
  * it.  bytes() is never called before this returns.  `events` must outlive the stream.
- * SO_EINVAL (HTTP/1.0 cannot upgrade), SO_ECLOSED (the client is gone): `x` still waits for its reply. */
+ * SO_EINVAL (HTTP/1.0 cannot upgrade), SO_ECLOSED (the client is gone), SO_ENOMEM or SO_ELIMIT (the headers): `x` still
+ * waits for its reply. */
 int so_http_upgrade(struct so_http_exchange *x, const struct so_http_stream_events *events, void *arg,
                     struct so_http_stream **out_stream, struct so_err *err) SO_MUST_CHECK;
 /* Sends `head`, then `body` (either may be empty); copies what the socket does not take at once.
@@ -104,12 +105,13 @@ void so_http_stream_abort(struct so_http_stream *stream);                 /* now
 /* ---- server ---- */
 
 struct so_http_limits {
-    size_t line_max;            /* bytes of the request line: 414 */
-    size_t headers_max;         /* bytes of all header lines: 431 */
-    size_t header_count_max;    /* 431 */
-    size_t body_max;            /* bytes: 413, said before the body is read when Content-Length tells */
-    size_t reply_max;           /* bytes of a reply's body: 500 */
-    size_t request_memory_max;  /* bytes of the request's arena */
+    size_t line_max;           /* bytes of the request line: 414 */
+    size_t headers_max;        /* bytes of all header lines: 431 */
+    size_t header_count_max;   /* 431 */
+    size_t body_max;           /* bytes: 413, said before the body is read when Content-Length tells */
+    size_t reply_max;          /* bytes of a reply's body: 500 */
+    size_t request_memory_max; /* bytes of the request's arena */
+    /* Times of 0 never run out. */
     unsigned header_timeout_ms; /* from the first byte to the end of the headers: 408 */
     unsigned body_timeout_ms;   /* without progress in the body: 408 */
     unsigned idle_timeout_ms;   /* between requests: closed silently */

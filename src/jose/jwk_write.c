@@ -1,6 +1,7 @@
 /* jwk_write.c: keys to JSON, and their thumbprints. */
 #include <openssl/bn.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 
 #include "crypto/base64.h"
 #include "jose/jwk_int.h"
@@ -21,6 +22,7 @@ static bool get_part(const struct so_jwk *key, const struct so_jwk_part *part, s
     uint8_t bytes[SO_RSA_SIZE_MAX];
     size_t n;
     bool ok;
+    ERR_set_mark(); /* a part that is not there is no error of this thread's */
     if (info->kind == SO_JWS_ED) {
         ok = EVP_PKEY_get_octet_string_param(key->pkey, part->param, bytes, sizeof(bytes), &n) == 1;
     } else {
@@ -30,6 +32,7 @@ static bool get_part(const struct so_jwk *key, const struct so_jwk_part *part, s
         ok = ok && n <= sizeof(bytes) && BN_bn2binpad(number, bytes, (int)n) == (int)n;
         BN_clear_free(number);
     }
+    ERR_pop_to_mark();
     ok = ok && encode(bytes, n, out);
     OPENSSL_cleanse(bytes, sizeof(bytes));
     return ok;

@@ -30,10 +30,13 @@ struct later {
     struct so_http_exchange *x;
 };
 
+static atomic_bool is_holding; /* replies wait until it is false */
 static void be_slow(struct so_work *w)
 {
     (void)w;
     sleep_ms(40);
+    while (atomic_load(&is_holding))
+        sleep_ms(5);
 }
 
 static void reply_later(struct so_work *w)
@@ -67,9 +70,10 @@ static void on_stream_bytes(struct so_http_stream *s, struct so_str bytes, void 
     assert_ptr_equal(arg, &streams_open);
     if (so_str_eq_c(bytes, "bye"))
         so_http_stream_close(s);
-    else if (so_str_eq_c(bytes, "cut"))
+    else if (so_str_eq_c(bytes, "cut")) {
         so_http_stream_abort(s);
-    else if (so_str_eq_c(bytes, "big"))
+        assert_str(bytes, "cut"); /* borrowed until we return */
+    } else if (so_str_eq_c(bytes, "big"))
         (void)!so_http_stream_write(s, SO_STR("<"), so_str(ZEROS, sizeof(ZEROS)));
     else
         (void)!so_http_stream_write(s, SO_STR("<"), bytes);
@@ -266,6 +270,7 @@ static int clean_up(void **state)
 {
     (void)state;
     so_mem_fail_at(-1);
+    atomic_store(&is_holding, false);
     if (is_running)
         stop();
     return 0;
@@ -544,6 +549,35 @@ static void many_pipelined_requests_are_all_answered(void **state)
     stop();
 }
 
+/* A client that sends requests without end, while the reply to the first is held back, is held back itself. */
+static void what_waits_behind_a_late_reply_is_bounded(void **state)
+{
+    (void)state;
+    enum { MUCH = 64 << 20 };
+    static char requests[1 << 20];
+    const char one[] = "GET /2 HTTP/1.1\r\n" H "\r\n";
+    size_t n = 0, sent = 0;
+    for (; n + sizeof(one) < sizeof(requests); n += sizeof(one) - 1)
+        memcpy(requests + n, one, sizeof(one) - 1);
+    start(NULL);
+    atomic_store(&is_holding, true);
+    int fd = dial();
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_usec = 100000}, sizeof(struct timeval)),
+                     0);
+    atomic_store(&handled, 0);
+    assert_true(say_c(fd, "GET /later HTTP/1.1\r\n" H "\r\n"));
+    for (ssize_t got = 1; got > 0 && sent<MUCH; sent += got> 0 ? (size_t)got : 0)
+        got = send(fd, requests, n, MSG_NOSIGNAL);
+    assert_true(sent < MUCH / 2); /* what the kernel's buffers hold, and no more */
+    assert_int_equal(atomic_load(&handled), 1);
+    atomic_store(&is_holding, false);
+    struct so_str got;
+    assert_true(hear(fd, 1 << 20, &got)); /* and it goes on */
+    assert_int_equal(got.n, 1 << 20);
+    close(fd);
+    stop();
+}
+
 /* ---- time ---- */
 
 static void nobody_waits_for_ever(void **state)
@@ -735,6 +769,7 @@ static void an_upgraded_connection_is_its_owners(void **state)
         close(fd);
         wait_for_streams(0);
     }
+    assert_str(talk(SO_STR("GET /upgrade-later " UPGRADE "cut"), 1000), SWITCHED);
     assert_true(so_str_starts(talk(SO_STR("GET /upgrade HTTP/1.0\r\n\r\n"), 1000), SO_STR("HTTP/1.1 400 ")));
     stop();
 }
@@ -825,6 +860,7 @@ int main(void)
         with_clean_up(a_body_is_asked_for_when_it_is_welcome),
         with_clean_up(large_bodies_pass_both_ways),
         with_clean_up(many_pipelined_requests_are_all_answered),
+        with_clean_up(what_waits_behind_a_late_reply_is_bounded),
         with_clean_up(nobody_waits_for_ever),
         with_clean_up(a_client_may_vanish_before_the_reply),
         with_clean_up(a_client_that_only_stops_sending_gets_its_replies),
