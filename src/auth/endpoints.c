@@ -24,7 +24,7 @@ static const struct so_endpoint ENDPOINTS[] = {
     {"POST",  "/signup",                           so_signup,               KEY,   NEED, SIGNUP, false, "new account"},
     {"POST",  "/token",                            so_token_grant,          KEY,   NEED, TOKEN,  false, "a session"},
     {"POST",  "/logout",                           so_logout,               USER,  NONE, FREE,   false, "ends sessions"},
-    {"GET",   "/user",                             so_me_get,               USER,  NONE, FREE,   false, "the account itself"},
+    {"GET",   "/user",                             so_me_get,               USER,  NONE, FREE,   false, "the account"},
     {"PUT",   "/user",                             so_me_put,               USER,  NEED, FREE,   false, "changes to it"},
 
     {"GET",   "/admin/users",                      so_admin_list,           ADMIN, NONE, FREE,   false, "accounts in pages"},
