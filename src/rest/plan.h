@@ -126,7 +126,7 @@ struct so_write {
     struct so_input input;
     const struct so_set *sets;
     enum so_resolution resolution;
-    const struct so_column *const *conflict; /* columns of the ON CONFLICT target */
+    const struct so_entity_column *const *conflict; /* columns of the ON CONFLICT target */
     size_t conflict_count;
     bool missing_default;
     const struct so_policy *old_row[2];  /* what the row must fulfil before the write; ALLOW when nothing */
