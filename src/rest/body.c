@@ -118,6 +118,7 @@ int so_body_parse(struct so_request *r, struct so_str body, enum so_content cont
         return so_err_oom(err);
     if (content != SO_CONTENT_JSON && !so_utf8_valid(body))
         return so_fail_http(err, SO_EINVAL, 400, "22021", "invalid byte sequence for encoding \"UTF8\"");
+    r->payload.is_text = content != SO_CONTENT_JSON;
     int rc = PARSE[content](r->arena, body, value, err);
     if (rc != SO_OK)
         return rc;

@@ -149,6 +149,7 @@ struct so_plan {
     unsigned node_count;
     bool needs_identity; /* some policy or default asks who the caller is */
     struct so_write write;
+    const struct so_json *rows;            /* of the body, each value of its column's type */
     const struct so_violation *violations; /* of the body; the request is refused */
     struct so_violation *violations_last;
 };

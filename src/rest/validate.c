@@ -114,7 +114,7 @@ int so_validate_body(struct so_plan *p)
 {
     const struct so_payload *payload = &p->request->payload;
     for (size_t i = 0; p->top.entity->table != NULL && i < payload->row_count; i++) {
-        int rc = check_row(p, &payload->rows[i], i);
+        int rc = check_row(p, &p->rows[i], i);
         if (rc != SO_OK)
             return rc;
     }
@@ -127,7 +127,7 @@ int so_validate_changes(struct so_plan *p)
     const struct so_payload *payload = &p->request->payload;
     if (p->top.entity->table == NULL || payload->row_count == 0)
         return SO_OK;
-    int rc = so_table_validate(p->top.entity->table, &payload->rows[0], -1, p->arena, &found, p->err);
+    int rc = so_table_validate(p->top.entity->table, &p->rows[0], -1, p->arena, &found, p->err);
     for (; rc == SO_OK && found != NULL; found = found->next)
         if (so_str_starts(found->keyword_location, SO_STR("/properties/")))
             rc = add(p, found);
