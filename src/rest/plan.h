@@ -170,6 +170,8 @@ int so_expr_resolve(struct so_plan *p, const struct so_entity *e, const struct s
 /* value.c: the condition's value in stored form; 22P02 when the text is none. */
 int so_value_convert(struct so_plan *p, struct so_cond *c, const struct so_filter *f, struct so_str text) SO_MUST_CHECK;
 int so_value_convert_list(struct so_plan *p, struct so_cond *c, const struct so_name *list) SO_MUST_CHECK;
+/* typed.c: p->rows of a body that is text, each value of its column's type. */
+int so_rows_type(struct so_plan *p) SO_MUST_CHECK;
 /* write.c */
 int so_write_plan(struct so_plan *p) SO_MUST_CHECK;
 /* hint.c: the readable table or column whose name is nearest; p == NULL when none is near. */
