@@ -248,7 +248,8 @@ int so_user_describe(struct so_auth_call *call, struct so_user *user, struct so_
     struct so_json_member members[CLAIMS_MAX];
     struct so_json claims = claims_of(user, user->email.p == NULL, true, members);
     claims.u.members = members;
-    return so_auth_merge(user->raw_user_meta_data, &claims, call->arena, &user->raw_user_meta_data, err);
+    return so_auth_merge(user->raw_user_meta_data, &claims, SO_AUTH_USER_METADATA_MAX, call->arena,
+                         &user->raw_user_meta_data, err);
 }
 
 /* {"provider": the first one, "providers": all} */
@@ -264,7 +265,8 @@ static int list_providers(struct so_auth_call *call, struct so_user *user, struc
     members[1] = member("providers",
                         (struct so_json){.type = SO_JSON_ARRAY, .len = (uint32_t)user->identity_count, .u.items = names});
     struct so_json patch = {.type = SO_JSON_OBJECT, .len = COUNT_OF(members), .u.members = members};
-    return so_auth_merge(user->raw_app_meta_data, &patch, call->arena, &user->raw_app_meta_data, err);
+    return so_auth_merge(user->raw_app_meta_data, &patch, SO_AUTH_APP_METADATA_MAX, call->arena, &user->raw_app_meta_data,
+                         err);
 }
 
 /* The user's identity of this provider, a new one if there is none; NULL when memory ran out. */
@@ -298,7 +300,8 @@ int so_user_identify(struct so_auth_call *call, struct so_conn *conn, struct so_
     struct so_user_identity *identity = take_identity(call, user, provider, err);
     if (identity == NULL)
         return so_err_oom(err);
-    int rc = so_auth_merge(identity->identity_data, &claims, call->arena, &identity->identity_data, err);
+    int rc = so_auth_merge(identity->identity_data, &claims, SO_AUTH_USER_METADATA_MAX, call->arena,
+                           &identity->identity_data, err);
     if (rc != SO_OK)
         return rc;
     identity->updated_at = call->now;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "auth/passwords.h"
 #include "core/fs.h"
 
 static int reopen(const struct so_auth_settings *settings, struct so_err *err)
@@ -131,6 +132,20 @@ static void configured_keys_may_be_tokens_and_none_is_needed(void **state)
     assert_int_equal(identify(NULL, "Bearer ", &who, &err), SO_EAUTH);
 }
 
+/* A malformed dummy would be refused at once, and the time would tell which addresses have accounts. */
+static void the_hash_of_nobody_costs_what_a_real_one_does(void **state)
+{
+    (void)state;
+    static const struct so_password_cost COSTS[] = {{19456, 2, 1}, {64, 1, 1}, {1024, 3, 2}};
+    for (size_t i = 0; i < COUNT_OF(COSTS); i++) {
+        struct so_err err = SO_ERR_INIT;
+        struct so_str dummy = so_auth_password_dummy(&arena, &COSTS[i]);
+        assert_int_equal(so_password_verify(SO_STR("secret-1"), dummy, &err), SO_EAUTH);
+        assert_false(so_password_is_weaker(dummy, &COSTS[i]));
+        assert_true(so_password_is_weaker(dummy, &(const struct so_password_cost){19456 * 2, 3, 4}));
+    }
+}
+
 static void opening_survives_every_failed_allocation(void **state)
 {
     (void)state;
@@ -180,6 +195,7 @@ int main(void)
         WITH_SERVICE(a_broken_key_file_is_not_replaced),
         WITH_SERVICE(settings_that_cannot_work_stop_the_start),
         WITH_SERVICE(configured_keys_may_be_tokens_and_none_is_needed),
+        WITH_SERVICE(the_hash_of_nobody_costs_what_a_real_one_does),
         WITH_SERVICE(opening_survives_every_failed_allocation),
         WITH_SERVICE(tables_of_a_newer_program_are_left_alone),
     };
