@@ -15,7 +15,7 @@
 #define IDENTITY "WITH so_who(uid, role, jwt) AS (SELECT :auth_uid, :auth_role, :auth_jwt) "
 enum { IDENTITY_PARAMS = 3, TEXT_FIRST = 1024, PARAMS_FIRST = 16 };
 
-void so_sqlb_start(struct so_sqlb *b, struct so_plan *p)
+void so_sqlb_start(struct so_sqlb *b, struct so_rest_plan *p)
 {
     *b = (struct so_sqlb){.plan = p, .dialect = &so_dialect_sqlite, .cap = PARAMS_FIRST};
     so_text_init(&b->text, p->arena, TEXT_FIRST);
@@ -453,7 +453,7 @@ static void put_tail(struct so_sqlb *b, const struct so_node *node)
 
 /* ---- reads ---- */
 
-int so_sql_read(struct so_plan *p, struct so_sql *out)
+int so_sql_read(struct so_rest_plan *p, struct so_sql *out)
 {
     struct so_sqlb b;
     so_sqlb_start(&b, p);
@@ -465,7 +465,7 @@ int so_sql_read(struct so_plan *p, struct so_sql *out)
     return so_sqlb_finish(&b, out);
 }
 
-int so_sql_count(struct so_plan *p, struct so_sql *out)
+int so_sql_count(struct so_rest_plan *p, struct so_sql *out)
 {
     struct so_sqlb b;
     so_sqlb_start(&b, p);

@@ -7,7 +7,7 @@
 
 struct so_sqlb {
     struct so_text text;
-    struct so_plan *plan;
+    struct so_rest_plan *plan;
     const struct so_dialect *dialect;
     struct so_param *params;
     size_t count, cap;
@@ -15,7 +15,7 @@ struct so_sqlb {
     int input; /* number of the body's parameter, 0 until it is used */
 };
 
-void so_sqlb_start(struct so_sqlb *b, struct so_plan *p);
+void so_sqlb_start(struct so_sqlb *b, struct so_rest_plan *p);
 int so_sqlb_finish(const struct so_sqlb *b, struct so_sql *out) SO_MUST_CHECK;
 /* The parameter's number. */
 int so_sqlb_add_param(struct so_sqlb *b, const struct so_param *param);

@@ -80,7 +80,7 @@ static void put_policies(struct so_sqlb *b, const struct so_policy *const *polic
 /* The policy over the row that an upsert leaves: the names it uses stand for the new values. */
 static void put_changed_policy(struct so_sqlb *b)
 {
-    const struct so_plan *p = b->plan;
+    const struct so_rest_plan *p = b->plan;
     const struct so_relation *r = p->top.entity->relation;
     so_text_lit(&b->text, "(SELECT ");
     put_policy(b, p->write.changed_row);
@@ -230,7 +230,7 @@ static int put_key(struct so_sqlb *b, int count)
 
 static void put_returning(struct so_sqlb *b, struct so_sql_layout *layout)
 {
-    const struct so_plan *p = b->plan;
+    const struct so_rest_plan *p = b->plan;
     int count = 0;
     *layout = (struct so_sql_layout){.check = -1, .row = -1, .key = -1};
     if (p->request->prefer.ret == SO_RETURN_FULL) {
@@ -256,7 +256,7 @@ static void put_returning(struct so_sqlb *b, struct so_sql_layout *layout)
         so_text_lit(&b->text, " RETURNING 1");
 }
 
-int so_sql_write(struct so_plan *p, struct so_sql *out, struct so_sql_layout *out_layout)
+int so_sql_write(struct so_rest_plan *p, struct so_sql *out, struct so_sql_layout *out_layout)
 {
     struct so_sqlb b;
     so_sqlb_start(&b, p);
@@ -268,7 +268,7 @@ int so_sql_write(struct so_plan *p, struct so_sql *out, struct so_sql_layout *ou
     return so_sqlb_finish(&b, out);
 }
 
-int so_sql_existing(struct so_plan *p, struct so_sql *out)
+int so_sql_existing(struct so_rest_plan *p, struct so_sql *out)
 {
     const struct so_write *w = &p->write;
     struct so_sqlb b;

@@ -4,7 +4,7 @@
 
 /* "5" of a CSV body as the number 5, "[1]" as an array: what the column holds.  What is no such value stays a string, and
  * the schema file or the database says so. */
-static int type_value(struct so_plan *p, const struct so_column *column, struct so_json *value)
+static int type_value(struct so_rest_plan *p, const struct so_column *column, struct so_json *value)
 {
     struct so_err why = SO_ERR_INIT;
     struct so_json typed = *value;
@@ -24,7 +24,7 @@ static int type_value(struct so_plan *p, const struct so_column *column, struct 
     return rc == SO_ENOMEM ? so_err_oom(p->err) : SO_OK;
 }
 
-int so_rows_type(struct so_plan *p)
+int so_rows_type(struct so_rest_plan *p)
 {
     const struct so_payload *payload = &p->request->payload;
     struct so_json *rows = so_alloc_array(p->arena, payload->row_count, sizeof(*rows));
