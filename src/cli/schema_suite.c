@@ -24,6 +24,7 @@ static const struct {
     bool assert_format, assert_content;
 } PLACES[] = {
     {"/optional/format/", true, false},
+    {"/optional/ecmascript-regex.json", true, false},
     {"/optional/content.json", false, true},
 };
 
