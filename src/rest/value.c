@@ -55,7 +55,7 @@ static int convert_json(struct so_rest_plan *p, struct so_cond *c, struct so_str
     if (rc == SO_ENOMEM)
         return so_err_oom(p->err);
     if (rc != SO_OK)
-        return so_fail_http(p->err, SO_EINVAL, 400, "22P02", "invalid input syntax for type json");
+        return so_fail_http(p->err, SQL_JSON);
     c->as_json = !so_json_is_number(&v);
     c->value = c->as_json ? text_param(text) : param_of(&v);
     return SO_OK;
@@ -171,8 +171,7 @@ static int convert_json_set(struct so_rest_plan *p, struct so_cond *c, struct so
     struct so_json v;
     struct so_err why = SO_ERR_INIT;
     if (c->expr.column->column->type != SO_TYPE_JSON)
-        return so_fail_http(p->err, SO_EINVAL, 404, "42883", "operator does not exist: %s %s unknown",
-                            so_type_info(c->expr.column->column->type)->name, so_op_name(c->op));
+        return so_fail_http(p->err, SQL_OPERATOR, so_type_info(c->expr.column->column->type)->name, so_op_name(c->op));
     c->value = text_param(text);
     int rc = so_json_parse(p->arena, text, NULL, &v, &why);
     if (rc == SO_ENOMEM)
@@ -187,7 +186,7 @@ static int convert_json_set(struct so_rest_plan *p, struct so_cond *c, struct so
             return so_err_oom(p->err);
     }
     if (rc != SO_OK)
-        return so_fail_http(p->err, SO_EINVAL, 400, "22P02", "malformed array literal: \"%.*s\"", SO_STR_ARG(text));
+        return so_fail_http(p->err, SQL_ARRAY, SO_STR_ARG(text));
     return SO_OK;
 }
 
