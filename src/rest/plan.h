@@ -25,10 +25,12 @@ enum so_param_kind {
 };
 struct so_param {
     enum so_param_kind kind;
-    int64_t i;
-    double d;
-    struct so_str text;
-    const void *pointer; /* of SHAPE and INPUT */
+    union {
+        int64_t i;
+        double d;
+        struct so_str text;  /* of TEXT and BLOB */
+        const void *pointer; /* of SHAPE and INPUT */
+    };
 };
 
 /* A column, or what a JSON path finds in it. */

@@ -13,7 +13,7 @@
 #include "rest/sql_int.h"
 
 #define IDENTITY "WITH so_who(uid, role, jwt) AS (SELECT :auth_uid, :auth_role, :auth_jwt) "
-enum { IDENTITY_PARAMS = 3, TEXT_FIRST = 1024, PARAMS_FIRST = 16 };
+enum { IDENTITY_PARAMS = 3, TEXT_FIRST = 512, PARAMS_FIRST = 8 };
 
 void so_sqlb_start(struct so_sqlb *b, struct so_rest_plan *p)
 {
@@ -92,6 +92,13 @@ static void put_column(struct so_sqlb *b, const struct so_node *node, const stru
     so_text_name(&b->text, column->name);
 }
 
+static void put_entity_column(struct so_sqlb *b, const struct so_node *node, const struct so_entity_column *column)
+{
+    put_alias(b, node);
+    so_text_char(&b->text, '.');
+    so_text_str(&b->text, column->quoted);
+}
+
 /* What $c, $v and $p stand for while a template is written. */
 struct slots {
     const struct so_node *node;
@@ -119,7 +126,7 @@ static void put_template(struct so_sqlb *b, const char *template, struct slots *
             inner.column_template = NULL;
             put_template(b, s->column_template, &inner);
         } else {
-            put_column(b, s->node, s->expr->column->column);
+            put_entity_column(b, s->node, s->expr->column);
         }
         template = dollar + 2;
     }
@@ -336,6 +343,10 @@ static void put_spread(struct so_sqlb *b, const struct so_node *parent, const st
 
 static void put_plain(struct so_sqlb *b, const struct so_node *node, const struct so_out *out)
 {
+    if (out->expr.path.p == NULL && !out->has_cast && out->aggregate == SO_AGG_NONE) {
+        put_entity_column(b, node, out->expr.column);
+        return;
+    }
     struct slots s = {.node = node, .expr = &out->expr, .column_template = path_template(b, &out->expr, AS_WRITTEN)};
     const char *cast = "$c";
     if (out->has_cast) {

@@ -163,7 +163,7 @@ static void rows_are_read_as_the_url_says(void **state)
          "[{\"pages\":\"200\",\"used\":\"true\"}]", NULL, NULL},
         {"JSON paths", "anon", "GET books?select=meta->a->b,meta->>s,x:meta->l->-1,meta->>f&isbn=eq.111", NULL, NULL, 200,
          NULL, "[{\"b\":1,\"s\":\"t\",\"x\":6,\"f\":\"true\"}]", NULL, NULL},
-        {"JSON path of no JSON", "anon", "GET books?select=title->a", NULL, NULL, 400, NULL, "~42883", NULL, NULL},
+        {"JSON path of no JSON", "anon", "GET books?select=title->a", NULL, NULL, 404, NULL, "~42883", NULL, NULL},
         {"count()", "anon", "GET books?select=count()", NULL, NULL, 200, NULL, "[{\"count\":4}]", NULL, NULL},
         {"sum() needs the setting", "anon", "GET books?select=pages.sum()", NULL, NULL, 400, NULL, "~PGRST123", NULL, NULL},
         {"select=", "anon", "GET books?select=&isbn=eq.111", NULL, NULL, 200, NULL, "[{}]", NULL, NULL},
