@@ -74,7 +74,7 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     struct so_catalog *catalog = NULL;
     int rc = so_model_load(app->config->dir, &model, err);
     if (rc == SO_OK)
-        rc = so_db_write(app->db, migrate, &(struct migration){model, app->migrate}, err);
+        rc = so_db_migrate(app->db, migrate, &(struct migration){model, app->migrate}, err);
     if (rc == SO_OK)
         rc = read_catalog(app, &catalog, err);
     if (rc == SO_OK)
@@ -98,7 +98,8 @@ static struct so_auth_settings auth_settings(const struct so_config *c)
         .password_min = (size_t)c->password_min,
         .signup_disabled = c->signup_disabled,
         .anonymous_enabled = c->anonymous_users,
-        .autoconfirm = true,
+        .autoconfirm = true, /* there is no mail that could confirm an address */
+        .rate_limits = c->rate_limits,
         .keys_path = c->keys_path,
     };
 }

@@ -112,22 +112,22 @@ static void call_ilike(sqlite3_context *context, int count, sqlite3_value **args
 /* ---- regular expressions ---- */
 
 /* The compiled pattern stays with the statement while its argument is the same. */
-static struct so_regex *regex_of(sqlite3_context *context, sqlite3_value **args, struct so_str pattern)
+static struct so_db_regex *regex_of(sqlite3_context *context, sqlite3_value **args, struct so_str pattern)
 {
     struct so_str flags;
     if (!read_text(context, args[2], &flags))
         return NULL;
     bool folds = so_str_find_char(flags, 'i', 0) != SO_STR_NONE;
-    struct so_regex *kept = sqlite3_get_auxdata(context, 0);
-    if (kept != NULL && so_regex_folds(kept) == folds)
+    struct so_db_regex *kept = sqlite3_get_auxdata(context, 0);
+    if (kept != NULL && so_db_regex_folds(kept) == folds)
         return kept;
     struct so_err err = SO_ERR_INIT;
-    struct so_regex *regex;
-    if (so_regex_new(pattern, folds, &regex, &err) != SO_OK) {
+    struct so_db_regex *regex;
+    if (so_db_regex_new(pattern, folds, &regex, &err) != SO_OK) {
         so_conn_raise(context, &err);
         return NULL;
     }
-    sqlite3_set_auxdata(context, 0, regex, so_regex_free);
+    sqlite3_set_auxdata(context, 0, regex, so_db_regex_free);
     kept = sqlite3_get_auxdata(context, 0); /* NULL when SQLite could not keep it, and freed it */
     if (kept == NULL)
         sqlite3_result_error_nomem(context);
@@ -140,12 +140,12 @@ static void call_regex(sqlite3_context *context, int count, sqlite3_value **args
     struct so_str pattern, text;
     if (!read_text(context, args[0], &pattern) || !read_text(context, args[1], &text))
         return;
-    struct so_regex *regex = regex_of(context, args, pattern);
+    struct so_db_regex *regex = regex_of(context, args, pattern);
     if (regex == NULL)
         return;
     struct so_err err = SO_ERR_INIT;
     bool matches;
-    if (so_regex_match(regex, text, &matches, &err) == SO_OK)
+    if (so_db_regex_match(regex, text, &matches, &err) == SO_OK)
         sqlite3_result_int(context, matches);
     else
         so_conn_raise(context, &err);
