@@ -209,6 +209,8 @@ static int rebuild_phase(struct so_planner *p, struct so_table_diff *d, struct s
     struct so_buf loss;
     so_buf_init(&loss, LOSS_MAX);
     int rc = so_survey_table(p, d, &loss);
+    if (rc == SO_OK)
+        rc = so_buf_check(&loss, "the migration", p->err); /* what is lost must not go unsaid */
     if (rc == SO_OK && d->rebuild)
         rc = step_rebuild(p, d, &loss, sql);
     so_buf_deinit(&loss);
