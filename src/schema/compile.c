@@ -308,7 +308,7 @@ static int make_pattern(struct compiler *c, const struct site *at, struct so_rul
 static int make_format(struct compiler *c, const struct site *at, struct so_rule *rule)
 {
     if (c->options->assert_format || (at->resource->vocab & VOCAB_FORMAT_ASSERTION) != 0)
-        rule->u.format = so_format_find(so_json_str(rule->value));
+        rule->u.format = so_format_find(so_json_str(rule->value), at->resource->draft);
     return SO_OK;
 }
 
