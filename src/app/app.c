@@ -100,6 +100,7 @@ static struct so_auth_settings auth_settings(const struct so_config *c)
         .anonymous_enabled = c->anonymous_users,
         .autoconfirm = true, /* there is no mail that could confirm an address */
         .rate_limits = c->rate_limits,
+        .weak_secrets_allowed = c->development,
         .keys_path = c->keys_path,
     };
 }
