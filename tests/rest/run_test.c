@@ -1,6 +1,8 @@
 /* run_test.c: whole requests on a real database: (who, request) -> status, headers, body. */
 #include "bookstore.h"
 
+#include "core/mem.h"
+
 static struct store store;
 
 struct scenario {
@@ -702,6 +704,39 @@ static void a_refused_write_leaves_nothing_behind(void **state)
     }
 }
 
+static void memory_may_run_out(void **state)
+{
+    (void)state;
+    static const struct scenario READS[] = {
+        {.label = "json",
+         .who = "anon",
+         .request = "GET books?select=*,authors(name),book_tags(tags(word))",
+         .headers = "Prefer: count=exact"},
+        {.label = "csv", .who = "anon", .request = "GET books", .headers = "Accept: text/csv"},
+    };
+    for (size_t i = 0; i < COUNT_OF(READS); i++) {
+        bool failed = true;
+        for (long n = 0; failed; n++) {
+            struct call c = {.s = &READS[i]};
+            struct so_err err = SO_ERR_INIT;
+            so_arena_init(&c.arena, 8 << 20);
+            so_buf_init(&c.body, 1 << 20);
+            parse_call(&c);
+            must(so_rest_prepare(&c.in, store.snapshot, &store.settings, &c.arena, &c.op, &err), &err);
+            so_mem_fail_at(n);
+            int rc = so_rest_run(c.op, store.reader, &c.out, &c.body, &err);
+            failed = so_mem_failed();
+            so_mem_fail_at(-1);
+            if (rc != SO_OK)
+                assert_int_equal(rc, SO_ENOMEM);
+            else
+                assert_true(!failed || c.out.status == 200);
+            so_buf_deinit(&c.body);
+            so_arena_deinit(&c.arena);
+        }
+    }
+}
+
 static int open_store(void **state)
 {
     (void)state;
@@ -732,6 +767,7 @@ int main(void)
         cmocka_unit_test(bodies_are_judged_before_anything_is_written),
         cmocka_unit_test(settings_open_more),
         cmocka_unit_test(a_refused_write_leaves_nothing_behind),
+        cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, open_store, close_store);
 }
