@@ -70,6 +70,17 @@ static int set_cast(struct so_rest_plan *p, struct so_str name, struct so_out *o
     return SO_OK;
 }
 
+static int set_aggregate_cast(struct so_rest_plan *p, struct so_str name, struct so_out *out)
+{
+    if (name.p == NULL)
+        return SO_OK;
+    if (!so_type_find(name, &out->aggregate_cast))
+        return so_fail_http(p->err, SQL_CANNOT_CAST, SO_STR_ARG(name));
+    out->has_aggregate_cast = true;
+    out->field.type = out->aggregate_cast;
+    return SO_OK;
+}
+
 static const struct {
     const char *name;
     bool keeps_type;
@@ -90,7 +101,7 @@ static int set_aggregate(struct so_rest_plan *p, struct so_node *node, const str
         return so_fail_http(p->err, PGRST123);
     if (!AGGREGATES[item->aggregate].keeps_type)
         out->field.type = AGGREGATES[item->aggregate].type;
-    return SO_OK;
+    return set_aggregate_cast(p, item->aggregate_cast, out);
 }
 
 /* count(), and the older spelling count where no column has that name.  Counting tells nothing that Content-Range does not
@@ -110,7 +121,8 @@ static int add_count(struct so_rest_plan *p, struct so_node *node, const struct 
     node->has_aggregates = true;
     out->kind = SO_OUT_COUNT;
     out->field.type = SO_TYPE_INTEGER;
-    return name_out(p, out, item->alias.p != NULL ? item->alias : SO_STR("count"));
+    int rc = set_aggregate_cast(p, item->aggregate_cast, out);
+    return rc != SO_OK ? rc : name_out(p, out, item->alias.p != NULL ? item->alias : SO_STR("count"));
 }
 
 static int add_field(struct so_rest_plan *p, struct so_node *node, const struct so_select *item, struct outs *outs)

@@ -73,7 +73,8 @@ struct so_out {
     enum so_out_kind kind;
     struct so_expr expr;
     enum so_aggregate aggregate;
-    bool has_cast;
+    bool has_cast, has_aggregate_cast;
+    enum so_type aggregate_cast;
     enum so_type cast, from; /* from: the type before the cast */
     const struct so_node *child;
     const struct so_out *inner; /* SPREAD: the child's own */
