@@ -42,8 +42,8 @@ static void bench_reads(struct so_db *db)
     for (int i = 0; i < READS; i++) {
         struct so_stmt *st;
         bool row;
-        id = (id * 48271) % 2147483647; /* any order but the stored one */
-        so_conn_set_deadline(conn, so_clock_mono_ns() + 3000000);
+        id = (id * 48271) % 2147483647;                              /* any order but the stored one */
+        so_conn_set_deadline(conn, so_clock_mono_ns() + 1000000000); /* as a request would */
         if (so_conn_prepare(conn, SO_STR("SELECT id, title, price, at FROM books WHERE id = ?1"), &st, &err) != SO_OK)
             die(&err);
         so_stmt_bind_i64(st, 1, (int64_t)(id % ROWS) + 1);

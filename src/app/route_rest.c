@@ -81,7 +81,7 @@ static void job_done(struct so_db_job *job)
 
 static void write_it(struct call *c)
 {
-    c->away.job = (struct so_db_job){.run = run_job, .done = job_done};
+    c->away.job = (struct so_db_job){.run = run_job, .done = job_done, .repeatable = true};
     int rc = so_db_submit(c->on->app->db, &c->away.job, &c->err);
     if (rc != SO_OK)
         fail(c, rc);

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "http/router.h"
+#include "http/url.h"
 
 enum { STATIC_PATH_MAX = 4096 };
 

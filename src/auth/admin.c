@@ -198,9 +198,11 @@ static int apply_rest(struct account *account, struct so_conn *conn, struct so_e
     if (account->hash.p != NULL)
         user->encrypted_password = account->hash;
     if (params->app_metadata != NULL)
-        rc = so_auth_merge(user->raw_app_meta_data, params->app_metadata, call->arena, &user->raw_app_meta_data, err);
+        rc = so_auth_merge(user->raw_app_meta_data, params->app_metadata, SO_AUTH_APP_METADATA_MAX, call->arena,
+                           &user->raw_app_meta_data, err);
     if (rc == SO_OK && params->user_metadata != NULL)
-        rc = so_auth_merge(user->raw_user_meta_data, params->user_metadata, call->arena, &user->raw_user_meta_data, err);
+        rc = so_auth_merge(user->raw_user_meta_data, params->user_metadata, SO_AUTH_USER_METADATA_MAX, call->arena,
+                           &user->raw_user_meta_data, err);
     if (rc == SO_OK)
         rc = apply_ban(account, conn, err);
     return rc == SO_OK ? so_user_update(call, conn, user, err) : rc;

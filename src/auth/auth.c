@@ -162,11 +162,13 @@ static int take_id(struct so_auth_call *call, struct so_str id, struct so_err *e
 static int find_endpoint(struct so_auth_call *call, const struct so_endpoint **out, struct so_str *out_id,
                          struct so_err *err)
 {
-    bool path_known;
-    *out = so_endpoint_find(call->in->method, call->in->path, out_id, &path_known);
-    if (*out == NULL)
-        return so_auth_fail(err, path_known ? SO_AUTH_METHOD : SO_AUTH_NO_SUCH_PATH);
-    return SO_OK;
+    *out = so_endpoint_find(call->in->method, call->in->path, out_id);
+    if (*out != NULL)
+        return SO_OK;
+    call->allow = so_endpoint_methods(call->in->path, call->arena);
+    if (call->allow.p == NULL)
+        return so_err_oom(err);
+    return so_auth_fail(err, call->allow.n > 0 ? SO_AUTH_METHOD : SO_AUTH_NO_SUCH_PATH);
 }
 
 static int respond(struct so_auth_call *call, struct so_err *err)
@@ -194,8 +196,7 @@ static int respond(struct so_auth_call *call, struct so_err *err)
 
 bool so_auth_is_quick(const struct so_auth_in *in)
 {
-    bool path_known;
-    const struct so_endpoint *endpoint = so_endpoint_find(in->method, in->path, NULL, &path_known);
+    const struct so_endpoint *endpoint = so_endpoint_find(in->method, in->path, NULL);
     return endpoint == NULL || endpoint->quick;
 }
 

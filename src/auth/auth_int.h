@@ -34,6 +34,7 @@ struct so_auth_call {
     struct so_user user;                  /* who asks, on endpoints for users; id.p == NULL elsewhere */
     struct so_str session_id;             /* of that user's token; {NULL,0} for a token without session */
     struct so_auth_revoked_batch revoked; /* what the transaction ends */
+    struct so_str allow;                  /* with 405: the methods that the path takes */
     int64_t retry_after;                  /* seconds, with 429 and 503 */
 };
 

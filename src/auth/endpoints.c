@@ -1,33 +1,39 @@
 /* endpoints.c: the table of endpoints.  A new one is a row here and a handler. */
 #include "auth/endpoints.h"
 
+/* The table's short words. */
+#define OPEN   SO_ACCESS_OPEN
+#define KEY    SO_ACCESS_KEY
+#define USER   SO_ACCESS_USER
+#define ADMIN  SO_ACCESS_ADMIN
+#define NONE   SO_BODY_NONE
+#define MAY    SO_BODY_OPTIONAL
+#define NEED   SO_BODY_NEEDED
+#define FREE   SO_AUTH_LIMIT_NONE
+#define SIGNUP SO_AUTH_LIMIT_SIGNUP
+#define TOKEN  SO_AUTH_LIMIT_TOKEN
+
+/* clang-format off */
 static const struct so_endpoint ENDPOINTS[] = {
-    {"GET", "/health", so_public_health, SO_ACCESS_KEY, SO_BODY_NONE, SO_AUTH_LIMIT_NONE, true, "name and version"},
-    {"GET", "/settings", so_public_settings, SO_ACCESS_KEY, SO_BODY_NONE, SO_AUTH_LIMIT_NONE, true,
-     "which ways to sign in are on"},
-    {"GET", "/.well-known/jwks.json", so_public_jwks, SO_ACCESS_OPEN, SO_BODY_NONE, SO_AUTH_LIMIT_NONE, true,
-     "the public keys that verify access tokens"},
-    {"GET", "/.well-known/openid-configuration", so_public_configuration, SO_ACCESS_OPEN, SO_BODY_NONE, SO_AUTH_LIMIT_NONE,
-     true, "where the endpoints are"},
+    /* method  path                                 handler                  who    body  limit   quick */
+    {"GET",   "/health",                           so_public_health,        KEY,   NONE, FREE,   true,  "name and version"},
+    {"GET",   "/settings",                         so_public_settings,      KEY,   NONE, FREE,   true,  "ways to sign in"},
+    {"GET",   "/.well-known/jwks.json",            so_public_jwks,          OPEN,  NONE, FREE,   true,  "public keys"},
+    {"GET",   "/.well-known/openid-configuration", so_public_configuration, OPEN,  NONE, FREE,   true,  "addresses"},
 
-    {"POST", "/signup", so_signup, SO_ACCESS_KEY, SO_BODY_NEEDED, SO_AUTH_LIMIT_SIGNUP, false,
-     "a new account, or an anonymous one, and its first session"},
-    {"POST", "/token", so_token_grant, SO_ACCESS_KEY, SO_BODY_NEEDED, SO_AUTH_LIMIT_TOKEN, false,
-     "a session for a password or a refresh token"},
-    {"POST", "/logout", so_logout, SO_ACCESS_USER, SO_BODY_NONE, SO_AUTH_LIMIT_NONE, false,
-     "ends this session, the others, or all"},
-    {"GET", "/user", so_me_get, SO_ACCESS_USER, SO_BODY_NONE, SO_AUTH_LIMIT_NONE, false, "the account of the token"},
-    {"PUT", "/user", so_me_put, SO_ACCESS_USER, SO_BODY_NEEDED, SO_AUTH_LIMIT_NONE, false,
-     "changes address, password or metadata"},
+    {"POST",  "/signup",                           so_signup,               KEY,   NEED, SIGNUP, false, "new account"},
+    {"POST",  "/token",                            so_token_grant,          KEY,   NEED, TOKEN,  false, "a session"},
+    {"POST",  "/logout",                           so_logout,               USER,  NONE, FREE,   false, "ends sessions"},
+    {"GET",   "/user",                             so_me_get,               USER,  NONE, FREE,   false, "the account"},
+    {"PUT",   "/user",                             so_me_put,               USER,  NEED, FREE,   false, "changes to it"},
 
-    {"GET", "/admin/users", so_admin_list, SO_ACCESS_ADMIN, SO_BODY_NONE, SO_AUTH_LIMIT_NONE, false, "a page of accounts"},
-    {"POST", "/admin/users", so_admin_create, SO_ACCESS_ADMIN, SO_BODY_NEEDED, SO_AUTH_LIMIT_NONE, false, "a new account"},
-    {"GET", "/admin/users/{id}", so_admin_get, SO_ACCESS_ADMIN, SO_BODY_NONE, SO_AUTH_LIMIT_NONE, false, "one account"},
-    {"PUT", "/admin/users/{id}", so_admin_update, SO_ACCESS_ADMIN, SO_BODY_NEEDED, SO_AUTH_LIMIT_NONE, false,
-     "changes or bans an account"},
-    {"DELETE", "/admin/users/{id}", so_admin_delete, SO_ACCESS_ADMIN, SO_BODY_OPTIONAL, SO_AUTH_LIMIT_NONE, false,
-     "deletes an account and ends its sessions"},
+    {"GET",   "/admin/users",                      so_admin_list,           ADMIN, NONE, FREE,   false, "accounts in pages"},
+    {"POST",  "/admin/users",                      so_admin_create,         ADMIN, NEED, FREE,   false, "new account"},
+    {"GET",   "/admin/users/{id}",                 so_admin_get,            ADMIN, NONE, FREE,   false, "one account"},
+    {"PUT",   "/admin/users/{id}",                 so_admin_update,         ADMIN, NEED, FREE,   false, "changes, bans it"},
+    {"DELETE", "/admin/users/{id}",                so_admin_delete,         ADMIN, MAY,  FREE,   false, "deletes it"},
 };
+/* clang-format on */
 
 const struct so_endpoint *so_endpoint_at(size_t index) { return index < COUNT_OF(ENDPOINTS) ? &ENDPOINTS[index] : NULL; }
 
@@ -49,22 +55,27 @@ static bool path_matches(const char *pattern, struct so_str path, struct so_str 
     return true;
 }
 
-const struct so_endpoint *so_endpoint_find(struct so_str method, struct so_str path, struct so_str *out_id,
-                                           bool *out_path_known)
+const struct so_endpoint *so_endpoint_find(struct so_str method, struct so_str path, struct so_str *out_id)
 {
     struct so_str id;
     /* HEAD is GET; whoever sends the answer leaves the body out (RFC 9110 section 9.3.2). */
-    const char *head = so_str_eq_c(method, "HEAD") ? "GET" : NULL;
-    *out_path_known = false;
+    if (so_str_eq_c(method, "HEAD"))
+        method = SO_STR("GET");
     for (size_t i = 0; i < COUNT_OF(ENDPOINTS); i++) {
-        if (!path_matches(ENDPOINTS[i].path, path, &id))
-            continue;
-        *out_path_known = true;
-        if (!so_str_eq_c(head == NULL ? method : so_str_c(head), ENDPOINTS[i].method))
+        if (!so_str_eq_c(method, ENDPOINTS[i].method) || !path_matches(ENDPOINTS[i].path, path, &id))
             continue;
         if (out_id != NULL)
             *out_id = id;
         return &ENDPOINTS[i];
     }
     return NULL;
+}
+
+struct so_str so_endpoint_methods(struct so_str path, struct so_arena *arena)
+{
+    struct so_str list = SO_STR(""), id;
+    for (size_t i = 0; i < COUNT_OF(ENDPOINTS) && list.p != NULL; i++)
+        if (path_matches(ENDPOINTS[i].path, path, &id))
+            list = so_arena_printf(arena, "%.*s%s%s", SO_STR_ARG(list), list.n == 0 ? "" : ", ", ENDPOINTS[i].method);
+    return list;
 }

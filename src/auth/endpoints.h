@@ -25,10 +25,10 @@ struct so_endpoint {
 /* All of them, for documentation and tests. */
 const struct so_endpoint *so_endpoint_at(size_t index); /* NULL after the last */
 
-/* The row for method and path.  out_id (may be NULL): what stands for {id}, as it came.  NULL with *out_path_known: the path
- * exists, but not with this method. */
-const struct so_endpoint *so_endpoint_find(struct so_str method, struct so_str path, struct so_str *out_id,
-                                           bool *out_path_known);
+/* The row for method and path, or NULL.  out_id (may be NULL): what stands for {id}, as it came. */
+const struct so_endpoint *so_endpoint_find(struct so_str method, struct so_str path, struct so_str *out_id);
+/* "GET, PUT": what the path takes; "" when there is no such path, p == NULL when memory ran out. */
+struct so_str so_endpoint_methods(struct so_str path, struct so_arena *arena);
 
 so_endpoint_handler so_public_health, so_public_settings, so_public_jwks, so_public_configuration;
 so_endpoint_handler so_signup, so_token_grant, so_logout, so_me_get, so_me_put;

@@ -130,11 +130,11 @@ static int write_merged(const struct so_json *base, const struct so_json *patch,
     }
     so_jw_end_object(&w);
     if (out->rc == SO_ELIMIT)
-        return so_auth_fail_with(err, SO_AUTH_VALIDATION, "Metadata must have at most %d bytes", SO_AUTH_METADATA_MAX);
+        return so_auth_fail_with(err, SO_AUTH_VALIDATION, "Metadata must have at most %zu bytes", out->max);
     return so_buf_check(out, "metadata", err);
 }
 
-int so_auth_merge(struct so_str base, const struct so_json *patch, struct so_arena *arena, struct so_str *out,
+int so_auth_merge(struct so_str base, const struct so_json *patch, size_t max, struct so_arena *arena, struct so_str *out,
                   struct so_err *err)
 {
     struct so_json old = {.type = SO_JSON_OBJECT};
@@ -146,7 +146,7 @@ int so_auth_merge(struct so_str base, const struct so_json *patch, struct so_are
     int rc = base.n == 0 ? SO_OK : so_json_parse(arena, base, NULL, &old, err);
     if (rc != SO_OK)
         return rc;
-    so_buf_init(&text, SO_AUTH_METADATA_MAX);
+    so_buf_init(&text, max);
     rc = write_merged(&old, patch, &text, err);
     struct so_str merged = {NULL, 0};
     if (rc == SO_OK) {

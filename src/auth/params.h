@@ -7,8 +7,9 @@
 
 enum {
     SO_AUTH_BODY_MAX = 1024 * 1024,
-    SO_AUTH_METADATA_MAX = 16 * 1024, /* bytes of user_metadata, and of app_metadata, as JSON text */
-    SO_AUTH_DEPTH_MAX = 16            /* of the body; tokens repeat metadata, and allow 32 */
+    SO_AUTH_USER_METADATA_MAX = 16 * 1024, /* bytes, as JSON text */
+    SO_AUTH_APP_METADATA_MAX = 4096,       /* less, because every token carries it: policies may rest on it */
+    SO_AUTH_DEPTH_MAX = 16                 /* of the body; tokens repeat metadata, and allow 32 */
 };
 
 enum so_auth_flag { SO_AUTH_FLAG_ABSENT, SO_AUTH_FLAG_FALSE, SO_AUTH_FLAG_TRUE };
@@ -27,8 +28,8 @@ int so_auth_params_read(struct so_str body, bool may_be_empty, struct so_arena *
                         struct so_err *err) SO_MUST_CHECK;
 
 /* `base` (JSON text of an object, or "") with the members of `patch` put over it; null takes a member away.
- * validation_failed when the result is larger than SO_AUTH_METADATA_MAX. */
-int so_auth_merge(struct so_str base, const struct so_json *patch, struct so_arena *arena, struct so_str *out,
+ * validation_failed when the result has more than `max` bytes. */
+int so_auth_merge(struct so_str base, const struct so_json *patch, size_t max, struct so_arena *arena, struct so_str *out,
                   struct so_err *err) SO_MUST_CHECK;
 
 #endif

@@ -119,6 +119,10 @@ void so_reply_error(struct so_auth_call *call, const struct so_err *err)
     struct so_jw w;
     so_reply_begin(call, status, &w);
     so_reply_header(call->out, "x-sb-error-code", id);
+    if (status == 405)
+        so_reply_header(call->out, "Allow", call->allow);
+    if (status == 503 && call->retry_after == 0)
+        call->retry_after = 1;
     if (call->retry_after > 0)
         so_reply_header(call->out, "Retry-After", so_arena_printf(call->arena, "%lld", (long long)call->retry_after));
     so_jw_object(&w);

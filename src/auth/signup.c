@@ -52,7 +52,8 @@ static int sign_up_anonymously(struct so_auth_call *call, struct so_err *err)
     if (rc == SO_OK)
         rc = so_user_make(call, user, err);
     if (rc == SO_OK)
-        rc = so_auth_merge(SO_STR(""), call->params.data, call->arena, &user->raw_user_meta_data, err);
+        rc = so_auth_merge(SO_STR(""), call->params.data, SO_AUTH_USER_METADATA_MAX, call->arena, &user->raw_user_meta_data,
+                           err);
     if (rc != SO_OK)
         return rc;
     user->is_anonymous = SO_STR("1");
@@ -87,7 +88,8 @@ int so_signup(struct so_auth_call *call, struct so_err *err)
     if (rc == SO_OK)
         rc = so_auth_email_take(call->arena, call->params.email, &user->email, err);
     if (rc == SO_OK)
-        rc = so_auth_merge(SO_STR(""), call->params.data, call->arena, &user->raw_user_meta_data, err);
+        rc = so_auth_merge(SO_STR(""), call->params.data, SO_AUTH_USER_METADATA_MAX, call->arena, &user->raw_user_meta_data,
+                           err);
     if (rc == SO_OK)
         rc = so_user_describe(call, user, err);
     if (rc == SO_OK)

@@ -5,9 +5,10 @@
 #include "jose/jwt.h"
 #include "json/write.h"
 
-/* user_metadata and app_metadata may hold 16 KiB each, but a token travels in a header with every request.  What is larger
- * than this stands in the token as {}; GET /user always has it. */
+/* user_metadata may be large, but a token travels in a header with every request.  What is larger than this stands in the
+ * token as {}; GET /user always has it.  app_metadata is never larger. */
 enum { TOKEN_METADATA_MAX = 4096 };
+_Static_assert((int)TOKEN_METADATA_MAX >= (int)SO_AUTH_APP_METADATA_MAX, "every token carries app_metadata");
 
 static void put_metadata(struct so_jw *w, const char *name, struct so_str json)
 {

@@ -55,8 +55,8 @@ static int run(void *arg, struct so_conn *conn, struct so_err *err)
     if (rc == SO_OK && !found)
         return so_auth_fail(err, SO_AUTH_USER_GONE);
     if (rc == SO_OK && call->params.data != NULL)
-        rc = so_auth_merge(change->user.raw_user_meta_data, call->params.data, call->arena, &change->user.raw_user_meta_data,
-                           err);
+        rc = so_auth_merge(change->user.raw_user_meta_data, call->params.data, SO_AUTH_USER_METADATA_MAX, call->arena,
+                           &change->user.raw_user_meta_data, err);
     if (rc == SO_OK && change->email.p != NULL && !so_str_eq(change->email, change->user.email))
         rc = change_email(change, conn, err);
     if (rc == SO_OK && change->hash.p != NULL)

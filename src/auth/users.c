@@ -248,7 +248,8 @@ int so_user_describe(struct so_auth_call *call, struct so_user *user, struct so_
     struct so_json_member members[CLAIMS_MAX];
     struct so_json claims = claims_of(user, user->email.p == NULL, true, members);
     claims.u.members = members;
-    return so_auth_merge(user->raw_user_meta_data, &claims, call->arena, &user->raw_user_meta_data, err);
+    return so_auth_merge(user->raw_user_meta_data, &claims, SO_AUTH_USER_METADATA_MAX, call->arena,
+                         &user->raw_user_meta_data, err);
 }
 
 /* {"provider": the first one, "providers": all} */
@@ -264,12 +265,17 @@ static int list_providers(struct so_auth_call *call, struct so_user *user, struc
     members[1] = member("providers",
                         (struct so_json){.type = SO_JSON_ARRAY, .len = (uint32_t)user->identity_count, .u.items = names});
     struct so_json patch = {.type = SO_JSON_OBJECT, .len = COUNT_OF(members), .u.members = members};
-    return so_auth_merge(user->raw_app_meta_data, &patch, call->arena, &user->raw_app_meta_data, err);
+    return so_auth_merge(user->raw_app_meta_data, &patch, SO_AUTH_APP_METADATA_MAX, call->arena, &user->raw_app_meta_data,
+                         err);
 }
 
-static int make_identity(struct so_auth_call *call, struct so_user *user, const char *provider,
-                         struct so_user_identity **out, struct so_err *err)
+/* The user's identity of this provider, a new one if there is none; NULL when memory ran out. */
+static struct so_user_identity *take_identity(struct so_auth_call *call, struct so_user *user, const char *provider,
+                                              struct so_err *err)
 {
+    for (size_t i = 0; i < user->identity_count; i++)
+        if (so_str_eq_c(user->identities[i].provider, provider))
+            return &user->identities[i];
     char id[37];
     so_random_uuid(id);
     struct so_user_identity identity = {
@@ -280,12 +286,9 @@ static int make_identity(struct so_auth_call *call, struct so_user *user, const 
         .last_sign_in_at = call->now,
         .created_at = call->now,
     };
-    if (identity.id.p == NULL)
-        return so_err_oom(err);
-    int rc = add_identity(user, &identity, call->arena, err);
-    if (rc == SO_OK)
-        *out = &user->identities[user->identity_count - 1];
-    return rc;
+    if (identity.id.p == NULL || add_identity(user, &identity, call->arena, err) != SO_OK)
+        return NULL;
+    return &user->identities[user->identity_count - 1];
 }
 
 int so_user_identify(struct so_auth_call *call, struct so_conn *conn, struct so_user *user, const char *provider,
@@ -294,13 +297,11 @@ int so_user_identify(struct so_auth_call *call, struct so_conn *conn, struct so_
     bool by_phone = strcmp(provider, "phone") == 0;
     struct so_json_member members[CLAIMS_MAX];
     struct so_json claims = claims_of(user, by_phone, verified, members);
-    struct so_user_identity *identity = NULL;
-    for (size_t i = 0; i < user->identity_count; i++)
-        if (so_str_eq_c(user->identities[i].provider, provider))
-            identity = &user->identities[i];
-    int rc = identity == NULL ? make_identity(call, user, provider, &identity, err) : SO_OK;
-    if (rc == SO_OK)
-        rc = so_auth_merge(identity->identity_data, &claims, call->arena, &identity->identity_data, err);
+    struct so_user_identity *identity = take_identity(call, user, provider, err);
+    if (identity == NULL)
+        return so_err_oom(err);
+    int rc = so_auth_merge(identity->identity_data, &claims, SO_AUTH_USER_METADATA_MAX, call->arena,
+                           &identity->identity_data, err);
     if (rc != SO_OK)
         return rc;
     identity->updated_at = call->now;

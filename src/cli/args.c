@@ -74,7 +74,9 @@ int cli_usage(const char *format, ...)
 
 int cli_read(const char *path, struct so_buf *out, struct so_err *err)
 {
-    return so_fs_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, out, err);
+    if (strcmp(path, "-") == 0)
+        return so_fs_read_fd(STDIN_FILENO, "stdin", out, err);
+    return so_fs_read(path, out, err);
 }
 
 /* ---- progress ---- */

@@ -106,7 +106,7 @@ static int with_database(struct request *r, struct so_err *err)
     if (rc == SO_OK)
         rc = so_db_open(r->config->database_path, NULL, &db, err);
     if (rc == SO_OK)
-        rc = so_db_write(db, run, r, err);
+        rc = so_db_migrate(db, run, r, err);
     so_db_close(db);
     return rc;
 }

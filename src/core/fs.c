@@ -21,30 +21,29 @@ static int fail_errno(struct so_err *err, const char *verb, const char *path)
     return so_fail(err, code, "cannot %s %s: %s", verb, path, strerror(errno));
 }
 
-int so_fs_read(const char *path, struct so_buf *out, struct so_err *err)
+int so_fs_read_fd(int fd, const char *name, struct so_buf *out, struct so_err *err)
 {
     enum { STEP = 64 * 1024 };
+    for (;;) {
+        char *to = so_buf_reserve(out, so_min_size(STEP, so_max_size(out->max - out->len, 1)));
+        if (to == NULL)
+            return so_buf_check(out, name, err);
+        ssize_t got = read(fd, to, so_min_size(STEP, out->cap - out->len));
+        if (got == 0)
+            return SO_OK;
+        if (got < 0 && errno != EINTR)
+            return fail_errno(err, "read", name);
+        if (got > 0)
+            out->len += (size_t)got;
+    }
+}
+
+int so_fs_read(const char *path, struct so_buf *out, struct so_err *err)
+{
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return fail_errno(err, "open", path);
-    int rc = SO_OK;
-    for (;;) {
-        char *to = so_buf_reserve(out, so_min_size(STEP, so_max_size(out->max - out->len, 1)));
-        if (to == NULL) {
-            rc = so_buf_check(out, path, err);
-            break;
-        }
-        ssize_t got = read(fd, to, so_min_size(STEP, out->cap - out->len));
-        if (got == 0)
-            break;
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            rc = fail_errno(err, "read", path);
-            break;
-        }
-        out->len += (size_t)got;
-    }
+    int rc = so_fs_read_fd(fd, path, out, err);
     close(fd);
     return rc;
 }

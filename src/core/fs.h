@@ -7,6 +7,8 @@
 
 /* Appends the file's bytes to `out`.  SO_ENOTFOUND, SO_EIO, SO_ELIMIT or SO_ENOMEM; err names the path. */
 int so_fs_read(const char *path, struct so_buf *out, struct so_err *err) SO_MUST_CHECK;
+/* The same from an open descriptor, to its end; `name` is for messages. */
+int so_fs_read_fd(int fd, const char *name, struct so_buf *out, struct so_err *err) SO_MUST_CHECK;
 /* Makes `path` with `mode` and these bytes, whole or not at all (temporary file, fsync, rename, fsync of the directory).
  * An existing file is replaced when `replace`, else SO_EEXISTS. */
 int so_fs_write(const char *path, struct so_str bytes, unsigned mode, bool replace, struct so_err *err) SO_MUST_CHECK;

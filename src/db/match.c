@@ -34,14 +34,14 @@ static int32_t next_char(struct so_str s, size_t *at, bool folds)
 
 /* ---- LIKE ---- */
 
-enum like_step { LIKE_ANY_TEXT, LIKE_ONE_CHAR, LIKE_CHAR };
+enum like_step { LIKE_ONE_CHAR, LIKE_CHAR };
 
 static enum like_step next_step(struct so_str pattern, size_t *at, bool folds, int32_t *out_char)
 {
     char c = pattern.p[*at];
-    if (c == '%' || c == '_') {
+    if (c == '_') {
         (*at)++;
-        return c == '%' ? LIKE_ANY_TEXT : LIKE_ONE_CHAR;
+        return LIKE_ONE_CHAR;
     }
     if (c == '\\' && *at + 1 < pattern.n)
         (*at)++;
@@ -49,31 +49,30 @@ static enum like_step next_step(struct so_str pattern, size_t *at, bool folds, i
     return LIKE_CHAR;
 }
 
+/* One step of the pattern other than '%' against one character.  False when they differ; both are then to be forgotten. */
+static bool take_char(struct so_str pattern, size_t *p, struct so_str text, size_t *t, bool folds)
+{
+    int32_t want = 0;
+    if (*p == pattern.n || *t == text.n)
+        return false;
+    enum like_step step = next_step(pattern, p, folds, &want);
+    int32_t got = next_char(text, t, folds);
+    return step == LIKE_ONE_CHAR || got == want;
+}
+
 static bool like(struct so_str pattern, struct so_str text, bool folds)
 {
     size_t p = 0, t = 0;
-    size_t retry_p = SO_STR_NONE, retry_t = 0; /* after the last '%', and how much of the text it has taken */
+    size_t retry_p = SO_STR_NONE, retry_t = 0; /* after the last '%', and what it leaves of the text */
     for (;;) {
-        bool matches = false;
-        if (p == pattern.n) {
-            matches = t == text.n;
-            if (matches)
-                return true;
-        } else {
-            int32_t want = 0;
-            size_t after_p = p;
-            enum like_step step = next_step(pattern, &after_p, folds, &want);
-            if (step == LIKE_ANY_TEXT) {
-                p = retry_p = after_p;
-                retry_t = t;
-                continue;
-            }
-            matches = t < text.n;
-            int32_t got = matches ? next_char(text, &t, folds) : 0;
-            matches = matches && (step == LIKE_ONE_CHAR || got == want);
-            p = after_p;
+        if (p < pattern.n && pattern.p[p] == '%') {
+            retry_p = ++p;
+            retry_t = t;
+            continue;
         }
-        if (matches)
+        if (p == pattern.n && t == text.n)
+            return true;
+        if (take_char(pattern, &p, text, &t, folds))
             continue;
         if (retry_p == SO_STR_NONE || retry_t == text.n)
             return false;
@@ -113,22 +112,22 @@ static void call_ilike(sqlite3_context *context, int count, sqlite3_value **args
 /* ---- regular expressions ---- */
 
 /* The compiled pattern stays with the statement while its argument is the same. */
-static struct so_regex *regex_of(sqlite3_context *context, sqlite3_value **args, struct so_str pattern)
+static struct so_db_regex *regex_of(sqlite3_context *context, sqlite3_value **args, struct so_str pattern)
 {
     struct so_str flags;
     if (!read_text(context, args[2], &flags))
         return NULL;
     bool folds = so_str_find_char(flags, 'i', 0) != SO_STR_NONE;
-    struct so_regex *kept = sqlite3_get_auxdata(context, 0);
-    if (kept != NULL && so_regex_folds(kept) == folds)
+    struct so_db_regex *kept = sqlite3_get_auxdata(context, 0);
+    if (kept != NULL && so_db_regex_folds(kept) == folds)
         return kept;
     struct so_err err = SO_ERR_INIT;
-    struct so_regex *regex;
-    if (so_regex_new(pattern, folds, &regex, &err) != SO_OK) {
+    struct so_db_regex *regex;
+    if (so_db_regex_new(pattern, folds, &regex, &err) != SO_OK) {
         so_conn_raise(context, &err);
         return NULL;
     }
-    sqlite3_set_auxdata(context, 0, regex, so_regex_free);
+    sqlite3_set_auxdata(context, 0, regex, so_db_regex_free);
     kept = sqlite3_get_auxdata(context, 0); /* NULL when SQLite could not keep it, and freed it */
     if (kept == NULL)
         sqlite3_result_error_nomem(context);
@@ -141,12 +140,12 @@ static void call_regex(sqlite3_context *context, int count, sqlite3_value **args
     struct so_str pattern, text;
     if (!read_text(context, args[0], &pattern) || !read_text(context, args[1], &text))
         return;
-    struct so_regex *regex = regex_of(context, args, pattern);
+    struct so_db_regex *regex = regex_of(context, args, pattern);
     if (regex == NULL)
         return;
     struct so_err err = SO_ERR_INIT;
     bool matches;
-    if (so_regex_match(regex, text, &matches, &err) == SO_OK)
+    if (so_db_regex_match(regex, text, &matches, &err) == SO_OK)
         sqlite3_result_int(context, matches);
     else
         so_conn_raise(context, &err);

@@ -14,7 +14,7 @@ enum {
     JIT_AFTER = 64 /* matches: compiling to machine code costs as much as some dozens of them */
 };
 
-struct so_regex {
+struct so_db_regex {
     pcre2_general_context *memory;
     pcre2_match_context *limits;
     pcre2_code *code;
@@ -35,9 +35,9 @@ static void memory_free(void *ptr, void *unused)
     so_free(ptr);
 }
 
-void so_regex_free(void *ptr)
+void so_db_regex_free(void *ptr)
 {
-    struct so_regex *regex = ptr;
+    struct so_db_regex *regex = ptr;
     if (regex == NULL)
         return;
     pcre2_match_data_free(regex->data);
@@ -47,7 +47,7 @@ void so_regex_free(void *ptr)
     so_free(regex);
 }
 
-static int compile(struct so_regex *regex, struct so_str pattern, struct so_err *err)
+static int compile(struct so_db_regex *regex, struct so_str pattern, struct so_err *err)
 {
     uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
     int code;
@@ -68,7 +68,7 @@ static int compile(struct so_regex *regex, struct so_str pattern, struct so_err 
     return so_fail_http(err, SO_EDB, 0, "2201B", "invalid regular expression: %s", (const char *)why);
 }
 
-static int make_limits(struct so_regex *regex, struct so_err *err)
+static int make_limits(struct so_db_regex *regex, struct so_err *err)
 {
     regex->limits = pcre2_match_context_create(regex->memory);
     regex->data = pcre2_match_data_create(1, regex->memory);
@@ -79,9 +79,9 @@ static int make_limits(struct so_regex *regex, struct so_err *err)
     return SO_OK;
 }
 
-int so_regex_new(struct so_str pattern, bool folds_case, struct so_regex **out, struct so_err *err)
+int so_db_regex_new(struct so_str pattern, bool folds_case, struct so_db_regex **out, struct so_err *err)
 {
-    struct so_regex *regex = so_calloc(1, sizeof(*regex));
+    struct so_db_regex *regex = so_calloc(1, sizeof(*regex));
     if (regex == NULL)
         return so_err_oom(err);
     regex->folds_case = folds_case;
@@ -90,16 +90,16 @@ int so_regex_new(struct so_str pattern, bool folds_case, struct so_regex **out, 
     if (rc == SO_OK)
         rc = make_limits(regex, err);
     if (rc != SO_OK) {
-        so_regex_free(regex);
+        so_db_regex_free(regex);
         return rc;
     }
     *out = regex;
     return SO_OK;
 }
 
-bool so_regex_folds(const struct so_regex *regex) { return regex->folds_case; }
+bool so_db_regex_folds(const struct so_db_regex *regex) { return regex->folds_case; }
 
-int so_regex_match(struct so_regex *regex, struct so_str text, bool *out, struct so_err *err)
+int so_db_regex_match(struct so_db_regex *regex, struct so_str text, bool *out, struct so_err *err)
 {
     if (++regex->uses == JIT_AFTER)
         (void)pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); /* without it the interpreter goes on */

@@ -5,13 +5,13 @@
 #include "core/err.h"
 #include "core/str.h"
 
-struct so_regex; /* one thread at a time */
+struct so_db_regex; /* one thread at a time */
 
 /* SO_EDB with 2201B when the pattern is none, SO_ENOMEM. */
-int so_regex_new(struct so_str pattern, bool folds_case, struct so_regex **out, struct so_err *err) SO_MUST_CHECK;
-void so_regex_free(void *regex); /* a struct so_regex; NULL is fine */
-bool so_regex_folds(const struct so_regex *regex);
+int so_db_regex_new(struct so_str pattern, bool folds_case, struct so_db_regex **out, struct so_err *err) SO_MUST_CHECK;
+void so_db_regex_free(void *regex); /* a struct so_db_regex; NULL is fine */
+bool so_db_regex_folds(const struct so_db_regex *regex);
 /* SO_ELIMIT with 54001 when the match takes too long. */
-int so_regex_match(struct so_regex *regex, struct so_str text, bool *out, struct so_err *err) SO_MUST_CHECK;
+int so_db_regex_match(struct so_db_regex *regex, struct so_str text, bool *out, struct so_err *err) SO_MUST_CHECK;
 
 #endif

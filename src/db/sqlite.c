@@ -125,19 +125,20 @@ static int note_wal_pages(void *arg, sqlite3 *sqlite, const char *schema, int pa
     return SQLITE_OK;
 }
 
+/* The pragma answers with the mode that it got. */
 static int set_journal(struct so_conn *conn, struct so_err *err)
 {
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(conn->sqlite, "PRAGMA journal_mode=WAL", -1, &st, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(st);
-    bool is_wal = rc == SQLITE_ROW && sqlite3_stricmp((const char *)sqlite3_column_text(st, 0), "wal") == 0;
+    int code = SO_OK;
     if (rc != SQLITE_ROW)
-        so_conn_fail(conn, rc, err);
-    else if (!is_wal)
-        so_fail_http(err, SO_EDB, 0, "58030", "the database's file system cannot hold a write-ahead log");
+        code = so_conn_fail(conn, rc, err);
+    else if (sqlite3_stricmp((const char *)sqlite3_column_text(st, 0), "wal") != 0)
+        code = so_fail_http(err, SO_EDB, 0, "58030", "the database's file system cannot hold a write-ahead log");
     sqlite3_finalize(st);
-    return is_wal ? SO_OK : (rc == SQLITE_ROW ? SO_EDB : so_conn_fail(conn, rc, NULL));
+    return code;
 }
 
 static int configure(struct so_conn *conn, struct so_err *err)

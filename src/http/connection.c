@@ -1,10 +1,10 @@
 /* connection.c: from bytes to handlers: the states in connection.h.
  *
- *   on_read --> use(): one request after the other, as far as the bytes go --> so_conn_settle(): send, set deadline and
+ *   on_read --> use(): one request after the other, as far as the bytes go --> so_http_conn_settle(): send, set deadline and
  * reading
  *
  * A handler that replies at once does so inside use(), and the loop there goes on; one that replies later comes in through
- * so_conn_go_on().  Nothing is freed inside use(): a connection goes in libuv's close callback. */
+ * so_http_conn_go_on().  Nothing is freed inside use(): a connection goes in libuv's close callback. */
 #include "http/connection.h"
 
 #include <sys/socket.h>
@@ -33,7 +33,7 @@ static void on_closed(uv_handle_t *handle)
     free_when_done(c);
 }
 
-void so_conn_close(struct so_http_conn *c)
+void so_http_conn_close(struct so_http_conn *c)
 {
     if (c->state == CONN_CLOSED)
         return;
@@ -47,12 +47,12 @@ void so_conn_close(struct so_http_conn *c)
     if (!c->is_busy) /* else somebody up the stack reads them still */
         so_buf_deinit(&c->in);
     if (c->call != NULL && !is_with_handler)
-        so_conn_end_call(c);
+        so_http_conn_end_call(c);
     so_deadline_put(&c->server->deadlines, &c->deadline, WAIT_HANDLER);
     uv_close((uv_handle_t *)&c->tcp, on_closed);
 }
 
-void so_conn_end_call(struct so_http_conn *c)
+void so_http_conn_end_call(struct so_http_conn *c)
 {
     struct so_http_call *call = c->call;
     c->call = NULL;
@@ -66,7 +66,7 @@ void so_conn_end_call(struct so_http_conn *c)
 static void refuse(struct so_http_conn *c, int status, const char *why)
 {
     if (c->call != NULL)
-        so_conn_end_call(c);
+        so_http_conn_end_call(c);
     so_reply_refuse(c, status, why);
 }
 
@@ -237,7 +237,7 @@ static void linger(struct so_http_conn *c)
     uv_os_fd_t fd;
     so_buf_deinit(&c->in);
     if (c->has_eof || uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0 || shutdown(fd, SHUT_WR) != 0) {
-        so_conn_close(c);
+        so_http_conn_close(c);
         return;
     }
     c->state = CONN_LINGER;
@@ -287,10 +287,10 @@ static void set_reading(struct so_http_conn *c)
     c->is_reading = wants;
     int rc = wants ? uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) : uv_read_stop((uv_stream_t *)&c->tcp);
     if (rc < 0)
-        so_conn_close(c);
+        so_http_conn_close(c);
 }
 
-void so_conn_settle(struct so_http_conn *c)
+void so_http_conn_settle(struct so_http_conn *c)
 {
     if (c->is_busy)
         return; /* done when use() is through */
@@ -300,9 +300,9 @@ void so_conn_settle(struct so_http_conn *c)
         if (c->closes && (c->state == CONN_HEAD || c->state == CONN_STREAM))
             linger(c);
         else if (c->has_eof && (is_between || c->state == CONN_LINGER))
-            so_conn_close(c);
+            so_http_conn_close(c);
         else if (c->server->is_stopping && c->state == CONN_HEAD && c->in.len == 0)
-            so_conn_close(c);
+            so_http_conn_close(c);
     }
     if (c->state == CONN_CLOSED)
         return;
@@ -310,7 +310,7 @@ void so_conn_settle(struct so_http_conn *c)
     set_reading(c);
 }
 
-void so_conn_go_on(struct so_http_conn *c)
+void so_http_conn_go_on(struct so_http_conn *c)
 {
     if (c->is_busy || c->state == CONN_CLOSED)
         return;
@@ -328,7 +328,7 @@ void so_conn_go_on(struct so_http_conn *c)
         if (c->stream.events->drained != NULL)
             c->stream.events->drained(&c->stream, c->stream.arg);
     }
-    so_conn_settle(c);
+    so_http_conn_settle(c);
 }
 
 static void resume(struct so_task *task)
@@ -338,10 +338,10 @@ static void resume(struct so_task *task)
     if (c->state == CONN_CLOSED)
         free_when_done(c);
     else
-        so_conn_go_on(c);
+        so_http_conn_go_on(c);
 }
 
-void so_conn_go_on_later(struct so_http_conn *c)
+void so_http_conn_go_on_later(struct so_http_conn *c)
 {
     if (c->is_posted)
         return;
@@ -354,11 +354,11 @@ void so_conn_go_on_later(struct so_http_conn *c)
 static void on_end(struct so_http_conn *c, ssize_t why)
 {
     if (why != UV_EOF || c->state == CONN_STREAM) {
-        so_conn_close(c);
+        so_http_conn_close(c);
         return;
     }
     c->has_eof = true;
-    so_conn_go_on(c);
+    so_http_conn_go_on(c);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -374,17 +374,17 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (c->state == CONN_CLOSED)
         return;
     if (used == (size_t)n) {
-        so_conn_settle(c);
+        so_http_conn_settle(c);
         return;
     }
     bool is_first = c->in.len == 0;
     so_buf_put(&c->in, buf->base + used, (size_t)n - used);
     if (c->in.rc != SO_OK)
-        so_conn_close(c);
+        so_http_conn_close(c);
     else if (is_first)
-        so_conn_settle(c); /* used as far as can be */
+        so_http_conn_settle(c); /* used as far as can be */
     else
-        so_conn_go_on(c);
+        so_http_conn_go_on(c);
 }
 
 /* ---- the beginning, and running out of time ---- */
@@ -401,7 +401,7 @@ static void find_peer(struct so_http_conn *c)
         (void)uv_ip6_name((struct sockaddr_in6 *)&address, c->peer, sizeof(c->peer));
 }
 
-int so_conn_accept(struct so_http_server *s)
+int so_http_conn_accept(struct so_http_server *s)
 {
     struct so_http_conn *c = so_calloc(1, sizeof(*c));
     if (c == NULL)
@@ -414,14 +414,14 @@ int so_conn_accept(struct so_http_server *s)
     so_deadline_put(&s->deadlines, &c->deadline, WAIT_IDLE);
     unsigned max = s->options.limits.connections_max;
     if (uv_accept((uv_stream_t *)&s->listener, (uv_stream_t *)&c->tcp) != 0 || s->connections > max + max / 8 + 16) {
-        so_conn_close(c); /* too many even to be told */
+        so_http_conn_close(c); /* too many even to be told */
         return SO_OK;
     }
     (void)uv_tcp_nodelay(&c->tcp, 1);
     find_peer(c);
     if (s->connections > max)
         refuse(c, 503, "too many connections");
-    so_conn_settle(c);
+    so_http_conn_settle(c);
     return SO_OK;
 }
 
@@ -437,13 +437,13 @@ static void reset(struct so_http_conn *c)
     uv_os_fd_t fd;
     if (uv_fileno((uv_handle_t *)&c->tcp, &fd) == 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
-    so_conn_close(c);
+    so_http_conn_close(c);
 }
 
-void so_conn_expired(struct so_deadline *d, void *server)
+void so_http_conn_expired(struct so_deadline *d, void *server)
 {
     (void)server;
-    struct so_http_conn *c = so_conn_of_deadline(d);
+    struct so_http_conn *c = so_http_conn_of_deadline(d);
     switch ((enum wait)d->kind) {
     case WAIT_HEAD: refuse(c, 408, "the request did not arrive in time"); break;
     case WAIT_BODY: refuse(c, 408, "the body did not arrive in time"); break;
@@ -453,8 +453,8 @@ void so_conn_expired(struct so_deadline *d, void *server)
         else
             reset(c);
         break;
-    default: so_conn_close(c); break;
+    default: so_http_conn_close(c); break;
     }
     if (c->state != CONN_CLOSED)
-        so_conn_settle(c);
+        so_http_conn_settle(c);
 }

@@ -104,19 +104,19 @@ struct so_http_server {
 /* ---- connection.c ---- */
 
 /* Accepts what waits at the listener.  SO_ENOMEM: nothing was accepted. */
-int so_conn_accept(struct so_http_server *s) SO_MUST_CHECK;
+int so_http_conn_accept(struct so_http_server *s) SO_MUST_CHECK;
 /* After a reply, a finished write, a change of a stream: uses the bytes that wait, sends, sets deadline and reading. */
-void so_conn_go_on(struct so_http_conn *c);
+void so_http_conn_go_on(struct so_http_conn *c);
 /* The same without using bytes. */
-void so_conn_settle(struct so_http_conn *c);
-/* so_conn_go_on(), but from the loop: nothing is called back before this returns. */
-void so_conn_go_on_later(struct so_http_conn *c);
+void so_http_conn_settle(struct so_http_conn *c);
+/* so_http_conn_go_on(), but from the loop: nothing is called back before this returns. */
+void so_http_conn_go_on_later(struct so_http_conn *c);
 /* Ends the connection now.  Its memory goes when libuv has let go of it, and its handler has replied. */
-void so_conn_close(struct so_http_conn *c);
+void so_http_conn_close(struct so_http_conn *c);
 /* The exchange is over: its call goes back. */
-void so_conn_end_call(struct so_http_conn *c);
-void so_conn_expired(struct so_deadline *d, void *server);
-static inline struct so_http_conn *so_conn_of_deadline(struct so_deadline *d)
+void so_http_conn_end_call(struct so_http_conn *c);
+void so_http_conn_expired(struct so_deadline *d, void *server);
+static inline struct so_http_conn *so_http_conn_of_deadline(struct so_deadline *d)
 {
     return SO_CONTAINER_OF(d, struct so_http_conn, deadline);
 }

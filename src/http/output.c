@@ -22,9 +22,9 @@ static void on_written(uv_write_t *req, int status)
     if (c->state == CONN_CLOSED)
         return;
     if (status < 0)
-        so_conn_close(c);
+        so_http_conn_close(c);
     else if (c->writes == 0)
-        so_conn_go_on(c);
+        so_http_conn_go_on(c);
 }
 
 /* Queues `first` (copied) and `rest`, bytes within `body`, which is owned from here on. */
@@ -56,13 +56,9 @@ static int queue(struct so_http_conn *c, struct so_str first, struct so_str rest
     return SO_OK;
 }
 
-/* Sends now what the socket takes: SO_OK and *out_sent. */
+/* Sends now what the socket takes (nothing, when something waits already): SO_OK and *out_sent. */
 static int send_now(struct so_http_conn *c, struct so_str a, struct so_str b, size_t *out_sent)
 {
-    if (c->writes > 0) {
-        *out_sent = 0; /* behind what waits already */
-        return SO_OK;
-    }
     uv_buf_t bufs[2];
     unsigned count = 0;
     const struct so_str parts[2] = {a, b};
@@ -105,7 +101,7 @@ void so_out_flush_with(struct so_http_conn *c, struct so_buf *body)
     so_buf_reset(&s->out);
     s->out_owner = NULL;
     if (rc != SO_OK)
-        so_conn_close(c);
+        so_http_conn_close(c);
 }
 
 void so_out_flush(struct so_http_conn *c) { so_out_flush_with(c, NULL); }
@@ -128,6 +124,6 @@ int so_out_write(struct so_http_conn *c, struct so_str head, struct so_str body)
             rc = queue(c, skip(head, sent), so_str(copy, rest.n), copy);
     }
     if (rc != SO_OK)
-        so_conn_close(c);
+        so_http_conn_close(c);
     return rc;
 }

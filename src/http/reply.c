@@ -195,7 +195,7 @@ void so_http_reply_send(struct so_http_exchange *x, int status)
     struct so_http_conn *c = call->conn;
     assert(c != NULL && c->call == call); /* a second reply to one request */
     if (c->state == CONN_CLOSED) {
-        so_conn_end_call(c); /* the client has gone */
+        so_http_conn_end_call(c); /* the client has gone */
         return;
     }
     status = check_reply(call, status);
@@ -220,6 +220,6 @@ void so_http_reply_send(struct so_http_exchange *x, int status)
         else
             so_out_flush_with(c, &call->body_out);
     }
-    so_conn_end_call(c);
-    so_conn_go_on(c);
+    so_http_conn_end_call(c);
+    so_http_conn_go_on(c);
 }

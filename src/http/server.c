@@ -102,7 +102,7 @@ static void turn_away(struct so_http_server *s)
 
 static void accept_waiting(struct so_http_server *s)
 {
-    if (so_conn_accept(s) != SO_OK)
+    if (so_http_conn_accept(s) != SO_OK)
         turn_away(s);
 }
 
@@ -158,7 +158,7 @@ int so_http_server_start(struct so_loop *loop, const struct so_http_server_optio
         return so_err_oom(err);
     }
     uv_loop_t *uv = so_loop_uv(loop);
-    so_deadlines_init(&s->deadlines, uv, so_conn_expired, s);
+    so_deadlines_init(&s->deadlines, uv, so_http_conn_expired, s);
     (void)uv_timer_init(uv, &s->grace);  /* always 0 */
     (void)uv_tcp_init(uv, &s->listener); /* the same without a socket to make */
     s->handles = 3;
@@ -184,7 +184,7 @@ static void for_each_connection(struct so_http_server *s, void (*fn)(struct so_h
         struct so_deadline *last = s->deadlines.lists[kind].prev;
         for (struct so_deadline *d = so_deadline_first(&s->deadlines, kind), *next; d != NULL; d = next) {
             next = d == last ? NULL : d->next;
-            fn(so_conn_of_deadline(d));
+            fn(so_http_conn_of_deadline(d));
         }
     }
 }
@@ -194,10 +194,10 @@ static void ask_to_leave(struct so_http_conn *c)
     if (c->state == CONN_STREAM && c->stream.events->stopping != NULL)
         c->stream.events->stopping(&c->stream, c->stream.arg);
     else if (c->state == CONN_HEAD)
-        so_conn_settle(c); /* closes it when it is idle */
+        so_http_conn_settle(c); /* closes it when it is idle */
 }
 
-static void on_grace_over(uv_timer_t *timer) { for_each_connection(timer->data, so_conn_close); }
+static void on_grace_over(uv_timer_t *timer) { for_each_connection(timer->data, so_http_conn_close); }
 
 void so_http_server_stop(struct so_http_server *s, unsigned grace_ms, void (*stopped)(void *arg), void *arg)
 {

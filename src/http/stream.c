@@ -18,14 +18,14 @@ int so_http_upgrade(struct so_http_exchange *x, const struct so_http_stream_even
     if (call->lines.rc != SO_OK)
         return so_buf_check(&call->lines, "the reply's head", err);
     so_reply_switching(call);
-    so_conn_end_call(c);
+    so_http_conn_end_call(c);
     if (c->state != CONN_CLOSED) /* else a write failed: closed() will tell, as of any later failure */
         c->state = CONN_STREAM;
     c->stream = (struct so_http_stream){.events = events, .arg = arg};
     *out_stream = &c->stream;
-    so_conn_settle(c);
+    so_http_conn_settle(c);
     if (c->in.len > 0)
-        so_conn_go_on_later(c);
+        so_http_conn_go_on_later(c);
     return SO_OK;
 }
 
@@ -36,7 +36,7 @@ int so_http_stream_write(struct so_http_stream *stream, struct so_str head, stru
         return SO_ECLOSED;
     int rc = so_out_write(c, head, body);
     stream->owes_drained = stream->owes_drained || c->writes > 0;
-    so_conn_settle(c);
+    so_http_conn_settle(c);
     return rc;
 }
 
@@ -51,9 +51,9 @@ void so_http_stream_pause(struct so_http_stream *stream, bool is_paused)
     stream->is_paused = is_paused;
     if (c->state != CONN_STREAM)
         return;
-    so_conn_settle(c);
+    so_http_conn_settle(c);
     if (!is_paused && c->in.len > 0)
-        so_conn_go_on_later(c);
+        so_http_conn_go_on_later(c);
 }
 
 void so_http_stream_close(struct so_http_stream *stream)
@@ -62,7 +62,7 @@ void so_http_stream_close(struct so_http_stream *stream)
     if (c->state != CONN_STREAM)
         return;
     c->closes = true;
-    so_conn_settle(c);
+    so_http_conn_settle(c);
 }
 
-void so_http_stream_abort(struct so_http_stream *stream) { so_conn_close(conn_of(stream)); }
+void so_http_stream_abort(struct so_http_stream *stream) { so_http_conn_close(conn_of(stream)); }

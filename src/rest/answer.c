@@ -1,5 +1,6 @@
 /* answer.c: the headers of an answer (PostgREST, Response.hs). */
 #include "rest/op.h"
+#include "rest/text.h"
 
 void so_rest_put_header(struct so_rest_out *out, struct so_str name, struct so_str value)
 {

@@ -25,7 +25,7 @@ static const char SCHEMA[] =
 static struct so_catalog *read_catalog(struct fixture *f)
 {
     struct so_conn *conn;
-    struct so_catalog *catalog;
+    struct so_catalog *catalog = NULL;
     if (so_db_reader_take(f->db, &conn, &f->err) != SO_OK || so_catalog_read(conn, &catalog, &f->err) != SO_OK)
         fail_msg("%s", f->err.message);
     so_db_reader_give(f->db, conn);

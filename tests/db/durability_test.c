@@ -52,7 +52,7 @@ static void insert_all(struct fixture *f, struct insertion *jobs, bool repeatabl
 static void check(const char *path, const struct insertion *jobs, const char *label, long n)
 {
     struct so_db *db;
-    struct so_conn *conn;
+    struct so_conn *conn = NULL;
     struct so_err err = SO_ERR_INIT;
     if (so_db_open(path, NULL, &db, &err) != SO_OK || so_db_reader_take(db, &conn, &err) != SO_OK)
         fail_msg("%s %ld: %s", label, n, err.message);

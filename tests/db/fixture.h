@@ -69,7 +69,7 @@ static inline void fixture_cell(struct so_conn *conn, const char *sql, char *out
 {
     struct so_err err = SO_ERR_INIT;
     struct so_stmt *st;
-    bool row;
+    bool row = false;
     if (so_conn_prepare(conn, so_str_c(sql), &st, &err) != SO_OK || so_stmt_step(st, &row, &err) != SO_OK)
         fail_msg("%s: %s", sql, err.message);
     struct so_str text = row ? so_stmt_text(st, 0) : SO_STR("");

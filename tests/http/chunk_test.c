@@ -41,6 +41,7 @@ static const struct {
     {"data longer than its size", "4\r\nhello\r\n0\r\n\r\n", SO_CHUNK_BAD, "hell", NULL},
     {"data shorter than its size", "6\r\nhello\r\n0\r\n\r\n", SO_CHUNK_BAD, "hello\r", NULL},
     {"bare LF after data", "5\r\nhello\n0\r\n\r\n", SO_CHUNK_BAD, "hello", NULL},
+    {"a blank for the CR after data", "5\r\nhello \n0\r\n\r\n", SO_CHUNK_BAD, "hello", NULL},
     {"bare LF at the end", "0\r\n\n", SO_CHUNK_BAD, "", NULL},
     {"bare CR at the end", "0\r\n\rx", SO_CHUNK_BAD, "", NULL},
     {"trailer without name", "0\r\n: b\r\n\r\n", SO_CHUNK_BAD, "", NULL},

@@ -63,10 +63,13 @@ static void answer_later(struct so_http_exchange *x)
         so_http_reply_send(x, 503);
 }
 
-/* An upgraded connection echoes; "bye" closes it, "cut" aborts it, "big" answers with a megabyte. */
+enum { STREAM_BIG = 32 << 20 };
+
+/* An upgraded connection echoes; "bye" closes it, "cut" aborts it, "big" answers with more than
+ * sockets take at once. */
 static void on_stream_bytes(struct so_http_stream *s, struct so_str bytes, void *arg)
 {
-    static const char ZEROS[1 << 20];
+    static const char ZEROS[STREAM_BIG];
     assert_ptr_equal(arg, &streams_open);
     if (so_str_eq_c(bytes, "bye"))
         so_http_stream_close(s);
@@ -182,6 +185,17 @@ static void answer_upgrade_later(struct so_http_exchange *x)
     assert_int_equal(so_loop_work(x->loop, &l->work, NULL), SO_OK);
 }
 
+/* A reply that another connection's request sets free. */
+static struct so_http_exchange *parked;
+static void park(struct so_http_exchange *x) { parked = x; }
+
+static void unpark(struct so_http_exchange *x)
+{
+    so_buf_put_str(so_http_reply_body(parked), parked->req.path);
+    so_http_reply_send(parked, 200);
+    so_http_reply_send(x, 200);
+}
+
 static const struct {
     const char *path;
     void (*answer)(struct so_http_exchange *x);
@@ -190,6 +204,8 @@ static const struct {
     {"/headers", answer_headers},
     {"/big", answer_big},
     {"/close", answer_closing},
+    {"/park", park},
+    {"/unpark", unpark},
     {"/204", answer_status},
     {"/304", answer_status},
     {"/418", answer_status},
@@ -549,6 +565,22 @@ static void many_pipelined_requests_are_all_answered(void **state)
     stop();
 }
 
+static void a_handler_may_answer_for_another_connection(void **state)
+{
+    (void)state;
+    start(NULL);
+    int fd = dial();
+    atomic_store(&handled, 0);
+    assert_true(say_c(fd, "GET /park HTTP/1.1\r\n" H "\r\nGET /2 HTTP/1.1\r\n" H BYE));
+    while (atomic_load(&handled) < 1)
+        sleep_ms(1);
+    assert_str(talk(SO_STR("GET /1 HTTP/1.1\r\n" H "\r\nGET /unpark HTTP/1.1\r\n" H "\r\nGET /3 HTTP/1.1\r\n" H BYE), 1000),
+               OK("6", "GET /1") OK("0", "") OK_LAST("6", "GET /3"));
+    assert_str(hear_all(fd), OK("5", "/park") OK_LAST("6", "GET /2"));
+    close(fd);
+    stop();
+}
+
 /* A client that sends requests without end, while the reply to the first is held back, is held back itself. */
 static void what_waits_behind_a_late_reply_is_bounded(void **state)
 {
@@ -578,6 +610,25 @@ static void what_waits_behind_a_late_reply_is_bounded(void **state)
     stop();
 }
 
+/* A client that asks and does not listen gets no more replies made than fit into the sockets' buffers. */
+static void replies_wait_for_their_reader(void **state)
+{
+    (void)state;
+    start(NULL);
+    int fd = dial();
+    atomic_store(&handled, 0);
+    for (int i = 0; i < 1000; i++)
+        assert_true(say_c(fd, "GET /big?100000 HTTP/1.1\r\n" H "\r\n"));
+    int before = -1;
+    for (int now = 0; now != before; now = atomic_load(&handled)) {
+        before = now;
+        sleep_ms(100);
+    }
+    assert_in_range(before, 1, 500);
+    close(fd);
+    stop();
+}
+
 /* ---- time ---- */
 
 static void nobody_waits_for_ever(void **state)
@@ -594,7 +645,7 @@ static void nobody_waits_for_ever(void **state)
         {"takes nothing", "GET /big?3900000 HTTP/1.1\r\n" H "\r\n", "HTTP/1.1 200 OK\r\n"},
     };
     struct so_http_limits limits = SO_HTTP_LIMITS_DEFAULT;
-    limits.idle_timeout_ms = limits.header_timeout_ms = limits.body_timeout_ms = limits.write_timeout_ms = 60;
+    limits.idle_timeout_ms = limits.header_timeout_ms = limits.body_timeout_ms = limits.write_timeout_ms = 150;
     start(&limits);
     for (size_t i = 0; i < COUNT_OF(SLOW); i++) {
         int fd = dial();
@@ -602,7 +653,7 @@ static void nobody_waits_for_ever(void **state)
             assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){4096}, sizeof(int)), 0);
         assert_true(say_c(fd, SLOW[i].say));
         if (strcmp(SLOW[i].label, "takes nothing") == 0)
-            sleep_ms(300);
+            sleep_ms(600);
         struct so_str got = hear_all(fd);
         if (!so_str_starts(got, so_str_c(SLOW[i].hear)) || (SLOW[i].hear[0] == '\0' && got.n > 0) || got.n >= 3900000)
             fail_msg("%s: %.*s", SLOW[i].label, (int)so_min_size(got.n, 300), got.p);
@@ -617,6 +668,23 @@ static void nobody_waits_for_ever(void **state)
         goes_on = goes_on && recv(fd, heard, sizeof(heard), MSG_DONTWAIT) <= 0;
     }
     assert_false(goes_on);
+    close(fd);
+    stop();
+}
+
+static void each_head_has_its_own_time(void **state)
+{
+    (void)state;
+    struct so_http_limits limits = SO_HTTP_LIMITS_DEFAULT;
+    limits.header_timeout_ms = 1000;
+    start(&limits);
+    int fd = dial();
+    assert_true(say_c(fd, "GET /1 HTTP/1.1\r\n"));
+    for (int i = 0; i < 3; i++) { /* the end of one head comes with the start of the next, 1.8 s in all */
+        sleep_ms(600);
+        assert_true(say_c(fd, i < 2 ? H "\r\nGET /2 HTTP/1.1\r\n" : H BYE));
+    }
+    assert_str(hear_all(fd), OK("6", "GET /1") OK("6", "GET /2") OK_LAST("6", "GET /2"));
     close(fd);
     stop();
 }
@@ -665,16 +733,22 @@ static void a_stop_answers_what_is_under_way(void **state)
 {
     (void)state;
     start(NULL);
-    int idle = dial(), busy = dial(), half = dial();
+    int idle = dial(), half = dial();
     struct so_str got;
+    atomic_store(&handled, 0);
+    atomic_store(&is_holding, true);
     assert_true(say_c(idle, "GET /1 HTTP/1.1\r\n" H "\r\n"));
     assert_true(hear(idle, strlen(OK("6", "GET /1")) + strlen("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"), &got));
-    assert_true(say_c(busy, "GET /later HTTP/1.1\r\n" H "\r\n"));
     assert_true(say_c(half, "GET /half HTTP/1.1\r\n"));
-    sleep_ms(20);
-    begin_stop(2000);
+    sleep_ms(50);
+    int busy = dial();
+    assert_true(say_c(busy, "GET /later HTTP/1.1\r\n" H "\r\n"));
+    while (atomic_load(&handled) < 2)
+        sleep_ms(1);
+    begin_stop(5000);
     assert_true(hear(idle, 1, &got));
     assert_int_equal(got.n, 0);
+    atomic_store(&is_holding, false);
     assert_true(say_c(half, H "\r\n"));
     assert_str(hear_all(half), OK_LAST("9", "GET /half"));
     assert_str(hear_all(busy), OK_LAST("6", "/later"));
@@ -761,11 +835,17 @@ static void an_upgraded_connection_is_its_owners(void **state)
         assert_str(got, "<hello");
         assert_true(say_c(fd, "big"));
         sleep_ms(30);
-        assert_true(hear(fd, 1 + (1 << 20), &got));
-        assert_int_equal(got.n, 1 + (1 << 20));
+        assert_true(hear(fd, 1, &got));
+        for (size_t part = 1 << 20, n = 0; n < STREAM_BIG; n += part) {
+            assert_true(hear(fd, part, &got));
+            assert_int_equal(got.n, part);
+        }
+        assert_true(hear(fd, 1, &got)); /* drained() */
+        assert_str(got, ">");
         wait_for_streams(1);
         assert_true(say_c(fd, i == 0 ? "bye" : "cut"));
-        (void)hear(fd, 2, &got); /* perhaps the '>' of drained() */
+        (void)hear(fd, 1, &got);
+        assert_int_equal(got.n, 0);
         close(fd);
         wait_for_streams(0);
     }
@@ -860,8 +940,11 @@ int main(void)
         with_clean_up(a_body_is_asked_for_when_it_is_welcome),
         with_clean_up(large_bodies_pass_both_ways),
         with_clean_up(many_pipelined_requests_are_all_answered),
+        with_clean_up(a_handler_may_answer_for_another_connection),
         with_clean_up(what_waits_behind_a_late_reply_is_bounded),
+        with_clean_up(replies_wait_for_their_reader),
         with_clean_up(nobody_waits_for_ever),
+        with_clean_up(each_head_has_its_own_time),
         with_clean_up(a_client_may_vanish_before_the_reply),
         with_clean_up(a_client_that_only_stops_sending_gets_its_replies),
         with_clean_up(a_stop_answers_what_is_under_way),

@@ -1,0 +1,177 @@
+/* bookstore.h: a small database with every sort of relationship and policy, and requests against it.
+ *
+ *   authors <- books(author_id)          books <-> tags through book_tags        people(boss_id) -> people
+ *   authors <- awards(author_id unique)  orders(seller_id, buyer_id) -> people   vault: no policy     diary: own rows only
+ */
+#ifndef SO_TESTS_REST_BOOKSTORE_H
+#define SO_TESTS_REST_BOOKSTORE_H
+
+#include "../testing.h"
+
+#include <unistd.h>
+
+#include "core/fs.h"
+#include "model/migrate.h"
+#include "rest/rest.h"
+
+#define ANN  "11111111-1111-4111-8111-111111111111"
+#define BOB  "22222222-2222-4222-8222-222222222222"
+#define UID  "\"type\": \"string\", \"format\": \"uuid\""
+#define OPEN "\"x-policies\": {\"select\": \"true\", \"insert\": \"true\", \"update\": \"true\", \"delete\": \"true\"}"
+
+static const struct {
+    const char *name, *text;
+} SCHEMAS[] = {
+    {"authors",
+     "{\"type\": \"object\", \"properties\": {\"id\": {" UID "}, \"name\": {\"type\": \"string\", \"minLength\": 1},"
+     "\"born\": {\"type\": \"string\", \"format\": \"date\"}}, \"required\": [\"id\", \"name\"],"
+     "\"x-primary-key\": [\"id\"], " OPEN "}"},
+    {"books",
+     "{\"type\": \"object\", \"properties\": {"
+     "\"isbn\": {\"type\": \"string\", \"pattern\": \"^[0-9X]{3,13}$\"},"
+     "\"title\": {\"type\": \"string\", \"minLength\": 1, \"maxLength\": 200},"
+     "\"pages\": {\"type\": \"integer\", \"exclusiveMinimum\": 0},"
+     "\"price\": {\"type\": \"number\", \"minimum\": 0},"
+     "\"used\": {\"type\": \"boolean\", \"default\": false},"
+     "\"tags\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}, \"uniqueItems\": true},"
+     "\"meta\": {\"type\": \"object\"},"
+     "\"author_id\": {" UID ", \"x-references\": \"authors.id\"},"
+     "\"owner_id\": {" UID ", \"x-default\": \"auth.uid()\", \"readOnly\": true},"
+     "\"created_at\": {\"type\": \"string\", \"format\": \"date-time\", \"x-default\": \"now()\", \"readOnly\": true},"
+     "\"secret\": {\"type\": \"string\", \"writeOnly\": true}},"
+     "\"required\": [\"isbn\", \"title\", \"pages\"], \"additionalProperties\": false,"
+     "\"x-primary-key\": [\"isbn\"], \"x-indexes\": [[\"author_id\"]],"
+     "\"x-policies\": {\"select\": \"true\", \"insert\": \"auth.role() = 'authenticated'\","
+     "\"update\": \"owner_id = auth.uid()\", \"delete\": \"owner_id = auth.uid()\"}}"},
+    {"awards", "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"}, \"name\": {\"type\": \"string\"},"
+               "\"author_id\": {" UID ", \"x-references\": \"authors.id\", \"x-unique\": true}}, \"required\": [\"id\"],"
+               "\"x-primary-key\": [\"id\"], " OPEN "}"},
+    {"tags", "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"}, \"word\": {\"type\": \"string\"}},"
+             "\"required\": [\"id\"], \"x-primary-key\": [\"id\"], " OPEN "}"},
+    {"book_tags",
+     "{\"type\": \"object\", \"properties\": {\"isbn\": {\"type\": \"string\", \"x-references\": \"books.isbn\"},"
+     "\"tag_id\": {\"type\": \"integer\", \"x-references\": \"tags.id\"}},"
+     "\"required\": [\"isbn\", \"tag_id\"], \"x-primary-key\": [\"isbn\", \"tag_id\"], " OPEN "}"},
+    {"people", "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"}, \"name\": {\"type\": \"string\"},"
+               "\"boss_id\": {\"type\": \"integer\", \"x-references\": \"people.id\"}}, \"required\": [\"id\"],"
+               "\"x-primary-key\": [\"id\"], " OPEN "}"},
+    {"orders", "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"},"
+               "\"seller_id\": {\"type\": \"integer\", \"x-references\": \"people.id\"},"
+               "\"buyer_id\": {\"type\": \"integer\", \"x-references\": \"people.id\"}}, \"required\": [\"id\"],"
+               "\"x-primary-key\": [\"id\"], " OPEN "}"},
+    {"vault", "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"}, \"isbn\": {\"type\": \"string\","
+              "\"x-references\": \"books.isbn\"}}, \"required\": [\"id\"], \"x-primary-key\": [\"id\"]}"},
+    {"diary", "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"}, \"line\": {\"type\": \"string\"},"
+              "\"owner_id\": {" UID ", \"x-default\": \"auth.uid()\"}}, \"required\": [\"id\"], \"x-primary-key\": [\"id\"],"
+              "\"x-policies\": {\"select\": \"owner_id = auth.uid()\", \"insert\": \"owner_id = auth.uid()\","
+              "\"update\": \"owner_id = auth.uid()\", \"delete\": \"owner_id = auth.uid()\","
+              "\"check\": \"line <> 'forbidden'\"}}"},
+};
+
+static const char ROWS[] =
+    "INSERT INTO authors(id, name, born) VALUES"
+    " ('aaaaaaaa-0000-4000-8000-000000000001', 'Ada', '1815-12-10'),"
+    " ('aaaaaaaa-0000-4000-8000-000000000002', 'Ben', NULL),"
+    " ('aaaaaaaa-0000-4000-8000-000000000003', 'Cyd', NULL);"
+    "INSERT INTO books(isbn, title, pages, price, used, tags, meta, author_id, owner_id, created_at, secret) VALUES"
+    " ('111', 'Alpha', 100, 9.5, 0, '[\"x\",\"y\"]', '{\"a\":{\"b\":1},\"s\":\"t\",\"f\":true,\"l\":[5,6]}',"
+    "  'aaaaaaaa-0000-4000-8000-000000000001', '" ANN "', '2024-01-01T00:00:00.000000+00:00', 'hush'),"
+    " ('222', 'Beta, the \"second\"', 200, 12, 1, '[\"y\"]', NULL,"
+    "  'aaaaaaaa-0000-4000-8000-000000000001', '" BOB "', '2024-02-01T00:00:00.000000+00:00', NULL),"
+    " ('333', 'gamma', 300, NULL, NULL, NULL, NULL,"
+    "  'aaaaaaaa-0000-4000-8000-000000000002', '" ANN "', '2024-03-01T00:00:00.000000+00:00', NULL),"
+    " ('444', 'delta', 400, 20.25, 0, '[]', '{\"a\":2}', NULL, NULL, '2024-04-01T00:00:00.000000+00:00', NULL);"
+    "INSERT INTO awards(id, name, author_id) VALUES (1, 'Prize', 'aaaaaaaa-0000-4000-8000-000000000001');"
+    "INSERT INTO tags(id, word) VALUES (1, 'red'), (2, 'blue');"
+    "INSERT INTO book_tags(isbn, tag_id) VALUES ('111', 1), ('111', 2), ('222', 2);"
+    "INSERT INTO people(id, name, boss_id) VALUES (1, 'Root', NULL), (2, 'Leaf', 1), (3, 'Bud', 1);"
+    "INSERT INTO orders(id, seller_id, buyer_id) VALUES (1, 2, 3);"
+    "INSERT INTO vault(id, isbn) VALUES (1, '111');"
+    "INSERT INTO diary(id, line, owner_id) VALUES (1, 'mine', '" ANN "'), (2, 'his', '" BOB "');"
+    "CREATE TABLE handmade(id INTEGER PRIMARY KEY, n INT);"
+    "INSERT INTO handmade VALUES (1, 2);"
+    "CREATE VIEW titles AS SELECT isbn, title FROM books;";
+
+struct store {
+    char dir[64], path[96];
+    struct so_db *db;
+    struct so_conn *reader;
+    struct so_snapshot *snapshot;
+    struct so_rest_settings settings;
+};
+
+static inline void must(int rc, const struct so_err *err)
+{
+    if (rc != SO_OK)
+        fail_msg("%s %s", err->message, err->details);
+}
+
+static inline int store_migrate(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    const struct so_model *model = arg;
+    struct so_catalog *catalog = NULL;
+    struct so_plan plan;
+    struct so_arena arena;
+    so_arena_init(&arena, 16 << 20);
+    int rc = so_catalog_read(conn, &catalog, err);
+    if (rc == SO_OK)
+        rc = so_migrate_plan(model, catalog, conn, &arena, &plan, err);
+    if (rc == SO_OK)
+        rc = so_migrate_apply(&plan, conn, false, err);
+    so_catalog_unref(catalog);
+    so_arena_deinit(&arena);
+    return rc;
+}
+
+static inline int store_fill(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    (void)arg;
+    return so_conn_exec(conn, ROWS, err);
+}
+
+static inline void store_open(struct store *s)
+{
+    struct so_err err = SO_ERR_INIT;
+    struct so_model *model = NULL;
+    struct so_catalog *catalog = NULL;
+    *s = (struct store){.settings = {.body_max = 1 << 20}};
+    snprintf(s->dir, sizeof(s->dir), "%s", "/tmp/socle-rest-XXXXXX");
+    assert_non_null(mkdtemp(s->dir));
+    snprintf(s->path, sizeof(s->path), "%s/data.db", s->dir);
+    char path[160];
+    snprintf(path, sizeof(path), "%s/schemas", s->dir);
+    must(so_fs_make_directories(path, 0700, &err), &err);
+    for (size_t i = 0; i < COUNT_OF(SCHEMAS); i++) {
+        snprintf(path, sizeof(path), "%s/schemas/%s.json", s->dir, SCHEMAS[i].name);
+        must(so_fs_write(path, so_str_c(SCHEMAS[i].text), 0600, true, &err), &err);
+    }
+    must(so_model_load(s->dir, &model, &err), &err);
+    must(so_db_open(s->path, NULL, &s->db, &err), &err);
+    must(so_db_migrate(s->db, store_migrate, model, &err), &err);
+    must(so_db_write(s->db, store_fill, NULL, &err), &err);
+    must(so_db_reader_open(s->db, &s->reader, &err), &err);
+    must(so_catalog_read(s->reader, &catalog, &err), &err);
+    must(so_snapshot_new(catalog, model, &s->snapshot, &err), &err);
+}
+
+static inline void store_close(struct store *s)
+{
+    char command[128];
+    so_snapshot_unref(s->snapshot);
+    so_conn_close(s->reader);
+    so_db_close(s->db);
+    snprintf(command, sizeof(command), "rm -r '%s'", s->dir);
+    assert_int_equal(system(command), 0);
+}
+
+/* "anon", "ann", "bob" or "service" */
+static inline struct so_identity who(const char *name)
+{
+    if (strcmp(name, "ann") == 0)
+        return (struct so_identity){.role = SO_ROLE_AUTHENTICATED, .uid = SO_STR(ANN)};
+    if (strcmp(name, "bob") == 0)
+        return (struct so_identity){.role = SO_ROLE_AUTHENTICATED, .uid = SO_STR(BOB)};
+    return (struct so_identity){.role = strcmp(name, "service") == 0 ? SO_ROLE_SERVICE : SO_ROLE_ANON};
+}
+
+#endif

@@ -1,0 +1,668 @@
+/* run_test.c: whole requests on a real database: (who, request) -> status, headers, body. */
+#include "bookstore.h"
+
+static struct store store;
+
+struct scenario {
+    const char *label, *who, *request; /* "GET books?select=isbn" */
+    const char *headers;               /* "Prefer: count=exact|Range: 0-1"; NULL: none */
+    const char *body;
+    int status;
+    const char *want_headers; /* each "Name: value", separated by '|'; NULL: not looked at */
+    const char *want;         /* the whole body; one that begins with "~" need only be contained */
+    const char *after;        /* SQL whose one cell, after the request, is `cell` */
+    const char *cell;
+};
+
+struct call {
+    const struct scenario *s;
+    struct so_arena arena;
+    struct so_rest_header headers[8];
+    struct so_rest_in in;
+    struct so_identity who;
+    struct so_rest_op *op;
+    struct so_rest_out out;
+    struct so_buf body;
+    char cell[256];
+};
+
+static void parse_headers(struct call *c)
+{
+    struct so_str rest = so_str_c(c->s->headers), line, name;
+    while (c->s->headers != NULL && so_str_split(&rest, '|', &line)) {
+        so_str_split(&line, ':', &name);
+        c->headers[c->in.header_count++] = (struct so_rest_header){name, so_str_trim(line)};
+    }
+    c->in.headers = c->headers;
+}
+
+static void parse_call(struct call *c)
+{
+    struct so_str target = so_str_c(c->s->request), path;
+    so_str_split(&target, ' ', &c->in.method);
+    so_str_split(&target, '?', &path);
+    c->in.path = path;
+    c->in.query = target;
+    c->in.body = so_str_c(c->s->body);
+    c->who = who(c->s->who);
+    c->in.who = &c->who;
+    parse_headers(c);
+}
+
+static void read_cell(struct call *c, struct so_conn *conn)
+{
+    struct so_err err = SO_ERR_INIT;
+    struct so_stmt *st;
+    bool row;
+    if (c->s->after == NULL)
+        return;
+    must(so_conn_prepare(conn, so_str_c(c->s->after), &st, &err), &err);
+    must(so_stmt_step(st, &row, &err), &err);
+    snprintf(c->cell, sizeof(c->cell), "%.*s", SO_STR_ARG(row ? so_stmt_text(st, 0) : SO_STR("")));
+    so_stmt_done(st);
+}
+
+/* As a job of the writer, and always undone, so that no scenario sees another's rows. */
+static int run_undone(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    struct call *c = arg;
+    struct so_err own = SO_ERR_INIT;
+    int rc = so_rest_run(c->op, conn, &c->out, &c->body, &own);
+    if (rc != SO_OK)
+        so_rest_error(c->op, &c->who, &own, &c->out, &c->body);
+    else
+        read_cell(c, conn);
+    return so_fail(err, SO_EINVAL, "undone");
+}
+
+static void call(struct call *c)
+{
+    struct so_err err = SO_ERR_INIT;
+    int rc = so_rest_prepare(&c->in, store.snapshot, &store.settings, &c->arena, &c->op, &err);
+    if (rc == SO_OK && so_rest_writes(c->op)) {
+        if (so_db_write(store.db, run_undone, c, &err) != SO_EINVAL)
+            fail_msg("%s: %s", c->s->label, err.message);
+        return;
+    }
+    if (rc == SO_OK)
+        rc = so_rest_run(c->op, store.reader, &c->out, &c->body, &err);
+    if (rc != SO_OK)
+        so_rest_error(c->op, &c->who, &err, &c->out, &c->body);
+}
+
+static bool has_header(const struct so_rest_out *out, struct so_str want)
+{
+    struct so_str name;
+    so_str_split(&want, ':', &name);
+    want = so_str_trim(want);
+    for (size_t i = 0; i < out->header_count; i++)
+        if (so_str_eq_nocase(out->headers[i].name, name))
+            return so_str_eq(out->headers[i].value, want);
+    return want.n == 0; /* "Location:" means that there is none */
+}
+
+static bool run_scenario(const struct scenario *s)
+{
+    struct call c = {.s = s};
+    so_arena_init(&c.arena, 8 << 20);
+    so_buf_init(&c.body, 1 << 20);
+    parse_call(&c);
+    call(&c);
+    struct so_str body = so_buf_str(&c.body);
+    bool ok = c.out.status == s->status;
+    if (s->want != NULL)
+        ok &= s->want[0] == '~' ? so_str_find(body, so_str_c(s->want + 1)) != SO_STR_NONE : so_str_eq_c(body, s->want);
+    struct so_str rest = so_str_c(s->want_headers), line;
+    while (s->want_headers != NULL && so_str_split(&rest, '|', &line))
+        ok &= has_header(&c.out, line);
+    if (s->after != NULL)
+        ok &= strcmp(c.cell, s->cell) == 0;
+    if (!ok) {
+        print_error("%s\n%s %s\n  status %d, want %d\n  body %.*s\n  want %s\n", s->label, s->who, s->request, c.out.status,
+                    s->status, SO_STR_ARG(body), s->want == NULL ? "(anything)" : s->want);
+        for (size_t i = 0; i < c.out.header_count; i++)
+            print_error("  %.*s: %.*s\n", SO_STR_ARG(c.out.headers[i].name), SO_STR_ARG(c.out.headers[i].value));
+        print_error("  want %s; cell %s\n", s->want_headers == NULL ? "" : s->want_headers, c.cell);
+    }
+    so_buf_deinit(&c.body);
+    so_arena_deinit(&c.arena);
+    return ok;
+}
+
+#define RUN(table)                                                                                                          \
+    do {                                                                                                                    \
+        (void)state;                                                                                                        \
+        size_t failed = 0;                                                                                                  \
+        for (size_t i = 0; i < COUNT_OF(table); i++)                                                                        \
+            failed += !run_scenario(&(table)[i]);                                                                           \
+        assert_int_equal(failed, 0);                                                                                        \
+    } while (0)
+
+#define ADA "aaaaaaaa-0000-4000-8000-000000000001"
+#define BEN "aaaaaaaa-0000-4000-8000-000000000002"
+
+static void rows_are_read_as_the_url_says(void **state)
+{
+    static const struct scenario TABLE[] = {
+        {"columns", "anon", "GET books?select=isbn,n:pages&order=isbn&limit=2", NULL, NULL, 200,
+         "Content-Range: 0-1/*|Content-Type: application/json; charset=utf-8",
+         "[{\"isbn\":\"111\",\"n\":100},{\"isbn\":\"222\",\"n\":200}]", NULL, NULL},
+        {"nothing found", "anon", "GET books?isbn=eq.nope", NULL, NULL, 200, "Content-Range: */*", "[]", NULL, NULL},
+        {"all columns but writeOnly", "anon", "GET books?isbn=eq.111", NULL, NULL, 200, NULL,
+         "[{\"isbn\":\"111\",\"title\":\"Alpha\",\"pages\":100,\"price\":9.5,\"used\":false,\"tags\":[\"x\",\"y\"],"
+         "\"meta\":{\"a\":{\"b\":1},\"s\":\"t\",\"f\":true,\"l\":[5,6]},\"author_id\":\"" ADA "\",\"owner_id\":\"" ANN "\","
+         "\"created_at\":\"2024-01-01T00:00:00+00:00\"}]",
+         NULL, NULL},
+        {"writeOnly is unknown", "anon", "GET books?select=secret", NULL, NULL, 400, NULL,
+         "{\"code\":\"42703\",\"details\":null,\"hint\":null,\"message\":\"column books.secret does not exist\"}", NULL,
+         NULL},
+        {"writeOnly cannot be probed", "ann", "GET books?secret=eq.hush", NULL, NULL, 400, NULL, "~42703", NULL, NULL},
+        {"writeOnly for the service", "service", "GET books?select=secret&isbn=eq.111", NULL, NULL, 200, NULL,
+         "[{\"secret\":\"hush\"}]", NULL, NULL},
+        {"casts", "anon", "GET books?select=pages::text,used::text&isbn=eq.222", NULL, NULL, 200, NULL,
+         "[{\"pages\":\"200\",\"used\":\"true\"}]", NULL, NULL},
+        {"JSON paths", "anon", "GET books?select=meta->a->b,meta->>s,x:meta->l->-1,meta->>f&isbn=eq.111", NULL, NULL, 200,
+         NULL, "[{\"b\":1,\"s\":\"t\",\"x\":6,\"f\":\"true\"}]", NULL, NULL},
+        {"JSON path of no JSON", "anon", "GET books?select=title->a", NULL, NULL, 404, NULL, "~42883", NULL, NULL},
+        {"count()", "anon", "GET books?select=count()", NULL, NULL, 200, NULL, "[{\"count\":4}]", NULL, NULL},
+        {"sum() needs the setting", "anon", "GET books?select=pages.sum()", NULL, NULL, 400, NULL, "~PGRST123", NULL, NULL},
+        {"select=", "anon", "GET books?select=&isbn=eq.111", NULL, NULL, 200, NULL, "[{}]", NULL, NULL},
+        {"view", "service", "GET titles?isbn=eq.111", NULL, NULL, 200, NULL, "[{\"isbn\":\"111\",\"title\":\"Alpha\"}]",
+         NULL, NULL},
+        {"unknown table", "anon", "GET bookz", NULL, NULL, 404, NULL,
+         "{\"code\":\"PGRST205\",\"details\":null,\"hint\":\"Perhaps you meant the table 'public.books'\","
+         "\"message\":\"Could not find the table 'public.bookz' in the schema cache\"}",
+         NULL, NULL},
+        {"internal table", "service", "GET auth_users", NULL, NULL, 404, NULL, "~PGRST205", NULL, NULL},
+        {"schema", "anon", "GET books", "Accept-Profile: private", NULL, 406, NULL,
+         "{\"code\":\"PGRST106\",\"details\":null,\"hint\":\"Only the following schemas are exposed: public\","
+         "\"message\":\"Invalid schema: private\"}",
+         NULL, NULL},
+        {"function", "anon", "POST rpc/nope", NULL, "{}", 404, NULL, "~PGRST202", NULL, NULL},
+        {"root", "anon", "GET ", NULL, NULL, 200, "Content-Type: application/openapi+json; charset=utf-8",
+         "~\"/books\":{\"get\"", NULL, NULL},
+        {"head", "anon", "HEAD books", "Prefer: count=exact", NULL, 200, "Content-Range: 0-3/4", "", NULL, NULL},
+        {"options", "anon", "OPTIONS books", NULL, NULL, 200, "Allow: OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE", "", NULL,
+         NULL},
+        {"path", "anon", "GET books/1", NULL, NULL, 404, NULL, "~PGRST125", NULL, NULL},
+        {"method", "anon", "PURGE books", NULL, NULL, 405, NULL, "~PGRST117", NULL, NULL},
+    };
+    RUN(TABLE);
+}
+
+static void filters_choose_rows(void **state)
+{
+#define F(filter, ...)                                                                                                      \
+    {                                                                                                                       \
+        filter, "anon", "GET books?select=isbn&order=isbn&" filter, NULL, NULL, 200, NULL, __VA_ARGS__, NULL, NULL          \
+    }
+    static const struct scenario TABLE[] = {
+        F("isbn=neq.111&isbn=neq.222", "[{\"isbn\":\"333\"},{\"isbn\":\"444\"}]"),
+        F("pages=gt.200&pages=lte.300", "[{\"isbn\":\"333\"}]"),
+        F("pages=not.gte.200", "[{\"isbn\":\"111\"}]"),
+        F("price=is.null", "[{\"isbn\":\"333\"}]"),
+        F("used=is.true", "[{\"isbn\":\"222\"}]"),
+        F("used=eq.true", "[{\"isbn\":\"222\"}]"),
+        F("used=is.unknown", "[{\"isbn\":\"333\"}]"),
+        F("used=not.is.null&used=is.false", "[{\"isbn\":\"111\"},{\"isbn\":\"444\"}]"),
+        F("title=like.*a", "[{\"isbn\":\"111\"},{\"isbn\":\"333\"},{\"isbn\":\"444\"}]"),
+        F("title=like.A%25", "[{\"isbn\":\"111\"}]"),
+        F("title=ilike.a*", "[{\"isbn\":\"111\"}]"),
+        F("title=like(any).{Al*,de*}", "[{\"isbn\":\"111\"},{\"isbn\":\"444\"}]"),
+        F("title=ilike(all).{*a,g*}", "[{\"isbn\":\"333\"}]"),
+        F("title=match.^[a-d]", "[{\"isbn\":\"444\"}]"),
+        F("title=imatch.^[a-d]", "[{\"isbn\":\"111\"},{\"isbn\":\"222\"},{\"isbn\":\"444\"}]"),
+        F("isbn=in.(111,\"444\",999)", "[{\"isbn\":\"111\"},{\"isbn\":\"444\"}]"),
+        F("pages=in.(100,300)", "[{\"isbn\":\"111\"},{\"isbn\":\"333\"}]"),
+        F("pages=eq(any).{100,300}", "[{\"isbn\":\"111\"},{\"isbn\":\"333\"}]"),
+        F("isbn=not.in.(111,222,333)", "[{\"isbn\":\"444\"}]"),
+        F("isbn=in.()", "[]"),
+        F("title=eq.Beta, the \"second\"", "[{\"isbn\":\"222\"}]"),
+        F("or=(title.eq.\"Beta, the \\\"second\\\"\",and(pages.gt.300,used.is.false))",
+          "[{\"isbn\":\"222\"},{\"isbn\":\"444\"}]"),
+        F("not.or=(pages.eq.100,pages.eq.200)", "[{\"isbn\":\"333\"},{\"isbn\":\"444\"}]"),
+        F("and=(pages.gte.200,not.and(pages.gte.300,used.is.null),not.or(isbn.eq.444))", "[{\"isbn\":\"222\"}]"),
+        F("author_id=isdistinct." ADA, "[{\"isbn\":\"333\"},{\"isbn\":\"444\"}]"),
+        F("author_id=eq.AAAAAAAA-0000-4000-8000-000000000002", "[{\"isbn\":\"333\"}]"),
+        F("created_at=gte.2024-03-01", "[{\"isbn\":\"333\"},{\"isbn\":\"444\"}]"),
+        F("meta->>s=eq.t", "[{\"isbn\":\"111\"}]"),
+        F("meta->a->b=eq.1", "[{\"isbn\":\"111\"}]"),
+        F("meta->a=gt.1", "[{\"isbn\":\"111\"},{\"isbn\":\"444\"}]"), /* jsonb: an object is more than a number */
+        F("meta->a=eq.{\"b\": 1}", "[{\"isbn\":\"111\"}]"),
+        F("meta->>f=eq.true", "[{\"isbn\":\"111\"}]"),
+        F("tags=cs.{x}", "[{\"isbn\":\"111\"}]"),
+        F("tags=cs.[\"y\"]", "[{\"isbn\":\"111\"},{\"isbn\":\"222\"}]"),
+        F("tags=cd.{y,z}", "[{\"isbn\":\"222\"},{\"isbn\":\"444\"}]"),
+        F("tags=ov.{x,q}", "[{\"isbn\":\"111\"}]"),
+        F("tags=not.cs.{y}", "[{\"isbn\":\"444\"}]"),
+    };
+    RUN(TABLE);
+}
+
+static void bad_filters_are_told(void **state)
+{
+    static const struct scenario TABLE[] = {
+        {"operator", "anon", "GET books?isbn=noop.0", NULL, NULL, 400, NULL,
+         "{\"code\":\"PGRST100\",\"details\":\"unexpected \\\"n\\\" expecting \\\"not\\\" or operator (eq, gt, ...)\","
+         "\"hint\":null,\"message\":\"\\\"failed to parse filter (noop.0)\\\" (line 1, column 1)\"}",
+         NULL, NULL},
+        {"no integer", "anon", "GET books?pages=eq.many", NULL, NULL, 400, NULL,
+         "{\"code\":\"22P02\",\"details\":null,\"hint\":null,\"message\":\"invalid input syntax for type bigint: "
+         "\\\"many\\\"\"}",
+         NULL, NULL},
+        {"no uuid", "anon", "GET books?author_id=in.(1)", NULL, NULL, 400, NULL, "~22P02", NULL, NULL},
+        {"column", "anon", "GET books?nope=eq.1", NULL, NULL, 400, NULL, "~column books.nope does not exist", NULL, NULL},
+        {"order", "anon", "GET books?order=nope", NULL, NULL, 400, NULL, "~42703", NULL, NULL},
+        {"ranges", "anon", "GET books?pages=sl.(1,2)", NULL, NULL, 400, NULL, "~PGRST127", NULL, NULL},
+        {"search", "anon", "GET books?title=fts.a", NULL, NULL, 400, NULL, "~PGRST127", NULL, NULL},
+        {"embedded but not selected", "anon", "GET books?authors.name=eq.Ada", NULL, NULL, 400, NULL,
+         "{\"code\":\"PGRST108\",\"details\":null,\"hint\":\"Verify that 'authors' is included in the 'select' query "
+         "parameter.\",\"message\":\"'authors' is not an embedded resource in this request\"}",
+         NULL, NULL},
+        {"regular expression", "anon", "GET books?title=match.(", NULL, NULL, 400, NULL, "~2201B", NULL, NULL},
+    };
+    RUN(TABLE);
+}
+
+static void relations_are_embedded(void **state)
+{
+    static const struct scenario TABLE[] = {
+        {"to one", "anon", "GET books?select=isbn,authors(name)&order=isbn", NULL, NULL, 200, NULL,
+         "[{\"isbn\":\"111\",\"authors\":{\"name\":\"Ada\"}},{\"isbn\":\"222\",\"authors\":{\"name\":\"Ada\"}},"
+         "{\"isbn\":\"333\",\"authors\":{\"name\":\"Ben\"}},{\"isbn\":\"444\",\"authors\":null}]",
+         NULL, NULL},
+        {"by column, with alias", "anon", "GET books?select=who:author_id(name)&isbn=eq.111", NULL, NULL, 200, NULL,
+         "[{\"who\":{\"name\":\"Ada\"}}]", NULL, NULL},
+        {"to many", "anon", "GET authors?select=name,books(isbn)&order=name", NULL, NULL, 200, NULL,
+         "[{\"name\":\"Ada\",\"books\":[{\"isbn\":\"111\"},{\"isbn\":\"222\"}]},{\"name\":\"Ben\",\"books\":[{\"isbn\":"
+         "\"333\"}]},"
+         "{\"name\":\"Cyd\",\"books\":[]}]",
+         NULL, NULL},
+        {"sorted and cut", "anon",
+         "GET authors?select=books(isbn)&id=eq." ADA "&books.order=isbn.desc&books.limit=1&books.pages=gt.1", NULL, NULL,
+         200, NULL, "[{\"books\":[{\"isbn\":\"222\"}]}]", NULL, NULL},
+        {"nested", "anon", "GET authors?select=name,books(isbn,tags(word))&books.tags.id=eq.2&name=eq.Ada", NULL, NULL, 200,
+         NULL,
+         "[{\"name\":\"Ada\",\"books\":[{\"isbn\":\"111\",\"tags\":[{\"word\":\"blue\"}]},{\"isbn\":\"222\",\"tags\":[{"
+         "\"word\":\"blue\"}]}]}]",
+         NULL, NULL},
+        {"many to many", "anon", "GET tags?select=word,books(isbn)&order=id", NULL, NULL, 200, NULL,
+         "[{\"word\":\"red\",\"books\":[{\"isbn\":\"111\"}]},{\"word\":\"blue\",\"books\":[{\"isbn\":\"111\"},{\"isbn\":"
+         "\"222\"}]}]",
+         NULL, NULL},
+        {"many to many by junction, nested", "anon", "GET tags?select=books!book_tags(isbn,authors(name))&id=eq.1", NULL,
+         NULL, 200, NULL, "[{\"books\":[{\"isbn\":\"111\",\"authors\":{\"name\":\"Ada\"}}]}]", NULL, NULL},
+        {"one to one", "anon", "GET authors?select=name,awards(name)&order=name&limit=2", NULL, NULL, 200, NULL,
+         "[{\"name\":\"Ada\",\"awards\":{\"name\":\"Prize\"}},{\"name\":\"Ben\",\"awards\":null}]", NULL, NULL},
+        {"self, children and parent", "anon", "GET people?select=id,team:people(name),boss:boss_id(name)&order=id", NULL,
+         NULL, 200, NULL,
+         "[{\"id\":1,\"team\":[{\"name\":\"Leaf\"},{\"name\":\"Bud\"}],\"boss\":null},"
+         "{\"id\":2,\"team\":[],\"boss\":{\"name\":\"Root\"}},{\"id\":3,\"team\":[],\"boss\":{\"name\":\"Root\"}}]",
+         NULL, NULL},
+        {"ambiguous", "anon", "GET orders?select=people(name)", NULL, NULL, 300, NULL,
+         "{\"code\":\"PGRST201\",\"details\":[{\"cardinality\":\"many-to-one\",\"embedding\":\"orders with people\","
+         "\"relationship\":\"orders_seller_id_fkey using orders(seller_id) and people(id)\"},"
+         "{\"cardinality\":\"many-to-one\",\"embedding\":\"orders with people\","
+         "\"relationship\":\"orders_buyer_id_fkey using orders(buyer_id) and people(id)\"}],"
+         "\"hint\":\"Try changing 'people' to one of the following: 'people!orders_seller_id_fkey', "
+         "'people!orders_buyer_id_fkey'. Find the desired relationship in the 'details' key.\","
+         "\"message\":\"Could not embed because more than one relationship was found for 'orders' and 'people'\"}",
+         NULL, NULL},
+        {"by constraint", "anon", "GET orders?select=s:people!orders_seller_id_fkey(name),b:people!buyer_id(name)", NULL,
+         NULL, 200, NULL, "[{\"s\":{\"name\":\"Leaf\"},\"b\":{\"name\":\"Bud\"}}]", NULL, NULL},
+        {"no relationship", "anon", "GET books?select=people(name)", NULL, NULL, 400, NULL,
+         "{\"code\":\"PGRST200\",\"details\":\"Searched for a foreign key relationship between 'books' and 'people' in the "
+         "schema "
+         "'public', but no matches were found.\",\"hint\":null,\"message\":\"Could not find a relationship between 'books' "
+         "and "
+         "'people' in the schema cache\"}",
+         NULL, NULL},
+        {"inner", "anon", "GET books?select=isbn,authors!inner(name)&authors.name=eq.Ben", NULL, NULL, 200, NULL,
+         "[{\"isbn\":\"333\",\"authors\":{\"name\":\"Ben\"}}]", NULL, NULL},
+        {"left", "anon", "GET books?select=isbn,authors(name)&authors.name=eq.Ben&order=isbn&limit=1", NULL, NULL, 200, NULL,
+         "[{\"isbn\":\"111\",\"authors\":null}]", NULL, NULL},
+        {"inner, nested", "anon", "GET tags?select=word,books!inner(authors!inner())&books.authors.name=eq.Ben", NULL, NULL,
+         200, NULL, "[]", NULL, NULL},
+        {"empty embed filters", "anon", "GET authors?select=name,books!inner()&order=name", NULL, NULL, 200, NULL,
+         "[{\"name\":\"Ada\"},{\"name\":\"Ben\"}]", NULL, NULL},
+        {"without", "anon", "GET authors?select=name,books()&books=is.null", NULL, NULL, 200, NULL, "[{\"name\":\"Cyd\"}]",
+         NULL, NULL},
+        {"with", "anon", "GET authors?select=name,b:books()&b=not.is.null&order=name.desc", NULL, NULL, 200, NULL,
+         "[{\"name\":\"Ben\"},{\"name\":\"Ada\"}]", NULL, NULL},
+        {"or over embeds", "anon",
+         "GET authors?select=name,books(),awards()&or=(books.is.null,awards.not.is.null)&order=name", NULL, NULL, 200, NULL,
+         "[{\"name\":\"Ada\"},{\"name\":\"Cyd\"}]", NULL, NULL},
+        {"bad operator on an embed", "anon", "GET authors?select=name,books()&books=eq.1", NULL, NULL, 400, NULL,
+         "~PGRST120", NULL, NULL},
+        {"spread", "anon", "GET books?select=isbn,...authors(author:name,born)&order=isbn&limit=1", NULL, NULL, 200, NULL,
+         "[{\"isbn\":\"111\",\"author\":\"Ada\",\"born\":\"1815-12-10\"}]", NULL, NULL},
+        {"related order", "anon", "GET books?select=isbn,authors(name)&order=authors(name).desc.nullslast,isbn.desc", NULL,
+         NULL, 200, NULL,
+         "[{\"isbn\":\"333\",\"authors\":{\"name\":\"Ben\"}},{\"isbn\":\"222\",\"authors\":{\"name\":\"Ada\"}},"
+         "{\"isbn\":\"111\",\"authors\":{\"name\":\"Ada\"}},{\"isbn\":\"444\",\"authors\":null}]",
+         NULL, NULL},
+        {"related order of many", "anon", "GET authors?select=books(isbn)&order=books(isbn)", NULL, NULL, 400, NULL,
+         "~PGRST118", NULL, NULL},
+        {"count of many", "anon", "GET authors?select=name,books(count)&order=name", NULL, NULL, 200, NULL,
+         "[{\"name\":\"Ada\",\"books\":[{\"count\":2}]},{\"name\":\"Ben\",\"books\":[{\"count\":1}]},"
+         "{\"name\":\"Cyd\",\"books\":[{\"count\":0}]}]",
+         NULL, NULL},
+    };
+    RUN(TABLE);
+}
+
+static void order_and_range_choose_the_page(void **state)
+{
+    static const struct scenario TABLE[] = {
+        {"nulls last going up", "anon", "GET books?select=price&order=price", NULL, NULL, 200, NULL,
+         "[{\"price\":9.5},{\"price\":12},{\"price\":20.25},{\"price\":null}]", NULL, NULL},
+        {"nulls first going down", "anon", "GET books?select=price&order=price.desc", NULL, NULL, 200, NULL,
+         "[{\"price\":null},{\"price\":20.25},{\"price\":12},{\"price\":9.5}]", NULL, NULL},
+        {"nulls as asked", "anon", "GET books?select=price&order=price.asc.nullsfirst&limit=1", NULL, NULL, 200, NULL,
+         "[{\"price\":null}]", NULL, NULL},
+        {"by a path", "anon", "GET books?select=isbn&order=meta->>s.asc.nullslast,isbn.desc&limit=2", NULL, NULL, 200, NULL,
+         "[{\"isbn\":\"111\"},{\"isbn\":\"444\"}]", NULL, NULL},
+        {"count", "anon", "GET books?select=isbn&order=isbn&limit=2&offset=1", "Prefer: count=exact", NULL, 206,
+         "Content-Range: 1-2/4|Preference-Applied: count=exact", "[{\"isbn\":\"222\"},{\"isbn\":\"333\"}]", NULL, NULL},
+        {"count, the last page", "anon", "GET books?select=isbn&order=isbn&limit=5&offset=3", "prefer: count=planned", NULL,
+         206, "Content-Range: 3-3/4", "[{\"isbn\":\"444\"}]", NULL, NULL},
+        {"Range", "anon", "GET books?select=isbn&order=isbn", "Range-Unit: items|Range: 1-1", NULL, 200,
+         "Content-Range: 1-1/*", "[{\"isbn\":\"222\"}]", NULL, NULL},
+        {"Range, upside down", "anon", "GET books", "Range: 3-1", NULL, 416, NULL, "~PGRST103", NULL, NULL},
+        {"beyond", "anon", "GET books?offset=9", NULL, NULL, 200, "Content-Range: */*", "[]", NULL, NULL},
+        {"beyond, counted", "anon", "GET books?offset=9", "Prefer: count=exact", NULL, 416, NULL,
+         "{\"code\":\"PGRST103\",\"details\":\"An offset of 9 was requested, but there are only 4 rows.\",\"hint\":null,"
+         "\"message\":\"Requested range not satisfiable\"}",
+         NULL, NULL},
+        {"negative limit", "anon", "GET books?limit=-1", NULL, NULL, 416, NULL, "~greater than or equal to zero", NULL,
+         NULL},
+        {"limit 0", "anon", "GET books?limit=0", "Prefer: count=exact", NULL, 206, "Content-Range: */4", "[]", NULL, NULL},
+    };
+    RUN(TABLE);
+    store.settings.max_rows = 2;
+    bool ok =
+        run_scenario(&(struct scenario){"max rows", "anon", "GET books?select=isbn&order=isbn&limit=3", NULL, NULL, 200,
+                                        "Content-Range: 0-1/*", "[{\"isbn\":\"111\"},{\"isbn\":\"222\"}]", NULL, NULL});
+    store.settings.max_rows = 0;
+    assert_true(ok);
+}
+
+static void the_media_type_shapes_the_answer(void **state)
+{
+    static const struct scenario TABLE[] = {
+        {"object", "anon", "GET books?select=isbn&isbn=eq.111", "Accept: Application/VND.pgrst.object+json ; charset=UTF-8",
+         NULL, 200, "Content-Type: application/vnd.pgrst.object+json; charset=utf-8", "{\"isbn\":\"111\"}", NULL, NULL},
+        {"object, none", "anon", "GET books?isbn=eq.9", "Accept: application/vnd.pgrst.object+json", NULL, 406, NULL,
+         "{\"code\":\"PGRST116\",\"details\":\"The result contains 0 rows\",\"hint\":null,\"message\":\"Cannot coerce the "
+         "result to "
+         "a single JSON object\"}",
+         NULL, NULL},
+        {"object, many", "anon", "GET books", "Accept: application/vnd.pgrst.object+json", NULL, 406, NULL,
+         "~contains 4 rows", NULL, NULL},
+        {"nulls stripped", "anon", "GET books?select=isbn,price,authors(name,born)&isbn=eq.333",
+         "Accept: application/vnd.pgrst.array+json;nulls=stripped", NULL, 200, NULL,
+         "[{\"isbn\":\"333\",\"authors\":{\"name\":\"Ben\"}}]", NULL, NULL},
+        {"csv", "anon", "GET books?select=isbn,title,used,price,tags&order=isbn&limit=3", "Accept: text/csv", NULL, 200,
+         "Content-Type: text/csv; charset=utf-8",
+         "isbn,title,used,price,tags\n111,Alpha,f,9.5,\"[\"\"x\"\",\"\"y\"\"]\"\n222,\"Beta, the "
+         "\"\"second\"\"\",t,12,\"[\"\"y\"\"]\"\n333,gamma,,,\n",
+         NULL, NULL},
+        {"none of them", "anon", "GET books", "Accept: image/png, text/html", NULL, 406, NULL,
+         "{\"code\":\"PGRST107\",\"details\":null,\"hint\":null,\"message\":\"None of these media types are available: "
+         "image/png, "
+         "text/html\"}",
+         NULL, NULL},
+        {"anything else", "anon", "GET books?select=isbn&isbn=eq.111", "Accept: text/html, */*;q=0.8", NULL, 200, NULL,
+         "[{\"isbn\":\"111\"}]", NULL, NULL},
+    };
+    RUN(TABLE);
+}
+
+static void rows_are_inserted(void **state)
+{
+    static const struct scenario TABLE[] = {
+        {"minimal", "ann", "POST books", NULL, "{\"isbn\":\"555\",\"title\":\"N\",\"pages\":1}", 201,
+         "Content-Range: */*|Content-Type:|Location:", "",
+         "SELECT owner_id || used || length(created_at) FROM books WHERE isbn='555'", ANN "032"},
+        {"representation", "ann", "POST books?select=isbn,owner_id,used,authors(name)", "Prefer: return=representation",
+         "{\"isbn\":\"555\",\"title\":\"N\",\"pages\":1,\"author_id\":\"" BEN "\"}", 201,
+         "Preference-Applied: return=representation",
+         "[{\"isbn\":\"555\",\"owner_id\":\"" ANN "\",\"used\":false,\"authors\":{\"name\":\"Ben\"}}]", NULL, NULL},
+        {"object", "ann", "POST books?select=isbn",
+         "Prefer: return=representation|Accept: application/vnd.pgrst.object+json",
+         "[{\"isbn\":\"555\",\"title\":\"N\",\"pages\":1}]", 201, NULL, "{\"isbn\":\"555\"}", NULL, NULL},
+        {"headers only", "ann", "POST books", "Prefer: return=headers-only",
+         "{\"isbn\":\"555\",\"title\":\"N\",\"pages\":1}", 201, "Location: /books?isbn=eq.555", "", NULL, NULL},
+        {"many", "service", "POST tags?select=id", "Prefer: return=representation, count=exact",
+         "[{\"id\":7,\"word\":\"a\"},{\"word\":\"b\",\"id\":8}]", 201, "Content-Range: */2", "[{\"id\":7},{\"id\":8}]", NULL,
+         NULL},
+        {"none", "service", "POST tags", "Prefer: return=representation", "[]", 201, NULL, "[]", NULL, NULL},
+        {"generated key", "anon", "POST people?select=id,name", "Prefer: return=representation", "{\"name\":\"New\"}", 201,
+         NULL, "[{\"id\":4,\"name\":\"New\"}]", NULL, NULL},
+        {"keys differ", "anon", "POST tags", NULL, "[{\"id\":7},{\"word\":\"b\"}]", 400, NULL,
+         "{\"code\":\"PGRST102\",\"details\":null,\"hint\":null,\"message\":\"All object keys must match\"}", NULL, NULL},
+        {"columns=", "anon", "POST tags?columns=id,word", "Prefer: return=representation",
+         "[{\"id\":7,\"extra\":1},{\"id\":8,\"word\":\"b\"}]", 201, NULL,
+         "[{\"id\":7,\"word\":null},{\"id\":8,\"word\":\"b\"}]", NULL, NULL},
+        {"missing=default", "ann", "POST books?columns=isbn,title,pages,used&select=isbn,used",
+         "Prefer: return=representation, missing=default",
+         "[{\"isbn\":\"555\",\"title\":\"N\",\"pages\":1},{\"isbn\":\"556\",\"title\":\"N\",\"pages\":1,\"used\":true}]",
+         201, "Preference-Applied: missing=default, return=representation",
+         "[{\"isbn\":\"555\",\"used\":false},{\"isbn\":\"556\",\"used\":true}]", NULL, NULL},
+        {"csv", "anon", "POST tags", "Content-Type: text/csv|Prefer: return=representation",
+         "id,word\n7,\"a,\"\"b\"\n8,NULL\n", 201, NULL, "[{\"id\":7,\"word\":\"a,\\\"b\"},{\"id\":8,\"word\":null}]", NULL,
+         NULL},
+        {"csv, no integer", "anon", "POST tags", "Content-Type: text/csv", "id,word\nnope,c\n", 422, NULL, NULL, NULL, NULL},
+        {"form", "anon", "POST authors?select=name",
+         "Content-Type: application/x-www-form-urlencoded|Prefer: return=representation", "id=" ANN "&name=A+%26+B", 201,
+         NULL, "[{\"name\":\"A & B\"}]", NULL, NULL},
+        {"unknown column", "ann", "POST books", NULL, "{\"isbn\":\"555\",\"title\":\"N\",\"pages\":1,\"colour\":\"red\"}",
+         400, NULL,
+         "{\"code\":\"PGRST204\",\"details\":null,\"hint\":null,\"message\":\"Could not find the 'colour' column of 'books' "
+         "in the "
+         "schema cache\"}",
+         NULL, NULL},
+        {"no JSON", "ann", "POST books", NULL, "{\"isbn\":", 400, NULL, "~PGRST102", NULL, NULL},
+        {"content type", "ann", "POST books", "Content-Type: image/png", "x", 400, NULL, "~PGRST102", NULL, NULL},
+        {"duplicate", "ann", "POST books", NULL, "{\"isbn\":\"111\",\"title\":\"N\",\"pages\":1}", 409, NULL, "~23505", NULL,
+         NULL},
+        {"no such author", "ann", "POST books", NULL,
+         "{\"isbn\":\"555\",\"title\":\"N\",\"pages\":1,\"author_id\":\"" ANN "\"}", 409, NULL, "~23503", NULL, NULL},
+        {"view", "service", "POST titles", NULL, "{\"isbn\":\"1\"}", 405, NULL, "~55000", NULL, NULL},
+        {"singular undoes", "anon", "POST tags", "Accept: application/vnd.pgrst.object+json|Prefer: return=representation",
+         "[{\"id\":7,\"word\":\"a\"},{\"id\":8,\"word\":\"b\"}]", 406, NULL, "~PGRST116", NULL, NULL},
+    };
+    RUN(TABLE);
+}
+
+static void conflicts_are_resolved(void **state)
+{
+    static const struct scenario TABLE[] = {
+        {"merge, own row", "ann", "POST books?select=isbn,title,owner_id",
+         "Prefer: resolution=merge-duplicates, return=representation", "{\"isbn\":\"111\",\"title\":\"New\",\"pages\":7}",
+         200, "Preference-Applied: resolution=merge-duplicates, return=representation",
+         "[{\"isbn\":\"111\",\"title\":\"New\",\"owner_id\":\"" ANN "\"}]", NULL, NULL},
+        {"merge, new row", "ann", "POST books?select=isbn", "Prefer: resolution=merge-duplicates, return=representation",
+         "{\"isbn\":\"555\",\"title\":\"New\",\"pages\":7}", 201, NULL, "[{\"isbn\":\"555\"}]", NULL, NULL},
+        {"merge, someone else's row", "bob", "POST books", "Prefer: resolution=merge-duplicates",
+         "{\"isbn\":\"111\",\"title\":\"New\",\"pages\":7}", 403, NULL,
+         "{\"code\":\"42501\",\"details\":null,\"hint\":null,\"message\":\"new row violates row-level security policy "
+         "(USING "
+         "expression) for table \\\"books\\\"\"}",
+         NULL, NULL},
+        {"merge, the schema judges the merged row", "ann", "POST books", "Prefer: resolution=merge-duplicates",
+         "{\"isbn\":\"111\",\"title\":\"\",\"pages\":7}", 422, NULL, NULL, NULL, NULL},
+        {"ignore", "anon", "POST tags?select=id,word", "Prefer: resolution=ignore-duplicates, return=representation",
+         "[{\"id\":1,\"word\":\"no\"},{\"id\":9,\"word\":\"yes\"}]", 201, NULL, "[{\"id\":9,\"word\":\"yes\"}]", NULL, NULL},
+        {"on_conflict", "anon", "POST awards?on_conflict=author_id&select=id,name",
+         "Prefer: resolution=merge-duplicates, return=representation",
+         "{\"id\":1,\"name\":\"Other\",\"author_id\":\"" ADA "\"}", 200, NULL, "[{\"id\":1,\"name\":\"Other\"}]", NULL,
+         NULL},
+        {"on_conflict of nothing unique", "anon", "POST tags?on_conflict=word", "Prefer: resolution=merge-duplicates",
+         "{\"id\":1,\"word\":\"no\"}", 400, NULL, "~42P10", NULL, NULL},
+        {"put, new", "anon", "PUT tags?id=eq.9", "Prefer: return=representation", "{\"id\":9,\"word\":\"nine\"}", 201, NULL,
+         "[{\"id\":9,\"word\":\"nine\"}]", NULL, NULL},
+        {"put, old", "anon", "PUT tags?id=eq.1", NULL, "{\"id\":1,\"word\":\"one\"}", 204, NULL, "",
+         "SELECT word FROM tags WHERE id=1", "one"},
+        {"put, other key", "anon", "PUT tags?id=eq.1", NULL, "{\"id\":2,\"word\":\"one\"}", 400, NULL, "~PGRST115", NULL,
+         NULL},
+        {"put, no key", "anon", "PUT tags?word=eq.red", NULL, "{\"id\":2,\"word\":\"one\"}", 405, NULL, "~PGRST105", NULL,
+         NULL},
+        {"put, limit", "anon", "PUT tags?id=eq.1&limit=1", NULL, "{\"id\":1,\"word\":\"one\"}", 400, NULL, "~PGRST114", NULL,
+         NULL},
+    };
+    RUN(TABLE);
+}
+
+static void rows_are_changed_and_deleted(void **state)
+{
+    static const struct scenario TABLE[] = {
+        {"own row", "ann", "PATCH books?isbn=eq.111&select=isbn,title,authors(name)", "Prefer: return=representation",
+         "{\"title\":\"New\"}", 200, "Content-Range: 0-0/*",
+         "[{\"isbn\":\"111\",\"title\":\"New\",\"authors\":{\"name\":\"Ada\"}}]", NULL, NULL},
+        {"minimal", "ann", "PATCH books?isbn=eq.111", NULL, "{\"title\":\"New\"}", 204,
+         "Content-Range: 0-0/*|Content-Type:", "", "SELECT title FROM books WHERE isbn='111'", "New"},
+        {"someone else's row", "bob", "PATCH books?isbn=eq.111", "Prefer: return=representation", "{\"title\":\"New\"}", 200,
+         "Content-Range: */*", "[]", NULL, NULL},
+        {"all own rows", "ann", "PATCH books?select=isbn&pages=gt.1", "Prefer: return=representation, count=exact",
+         "{\"pages\":5}", 200, "Content-Range: 0-1/2", "[{\"isbn\":\"111\"},{\"isbn\":\"333\"}]", NULL, NULL},
+        {"nothing to set", "ann", "PATCH books?isbn=eq.111", "Prefer: return=representation", "{}", 200, NULL, "[]", NULL,
+         NULL},
+        {"what is stored is judged", "ann", "PATCH books?isbn=eq.111", NULL, "{\"pages\":-1}", 422, NULL, "~/pages", NULL,
+         NULL},
+        {"wrong type", "ann", "PATCH books?isbn=eq.111", NULL, "{\"pages\":\"many\",\"title\":\"\"}", 422, NULL,
+         "~2 violations", NULL, NULL},
+        {"unknown column", "ann", "PATCH books?isbn=eq.111", NULL, "{\"nope\":1}", 400, NULL, "~PGRST204", NULL, NULL},
+        {"read only", "ann", "PATCH books?isbn=eq.111", NULL, "{\"owner_id\":null}", 422, NULL, "~\"keyword\":\"readOnly\"",
+         NULL, NULL},
+        {"read only for the service", "service", "PATCH books?isbn=eq.111", NULL, "{\"owner_id\":null}", 204, NULL, "", NULL,
+         NULL},
+        {"max-affected", "ann", "PATCH books?pages=gt.1", "Prefer: handling=strict, max-affected=1", "{\"pages\":5}", 400,
+         NULL,
+         "{\"code\":\"PGRST124\",\"details\":\"The query affects 2 rows\",\"hint\":null,\"message\":\"Query result exceeds "
+         "max-affected preference constraint\"}",
+         NULL, NULL},
+        {"unknown preference", "ann", "PATCH books?pages=gt.1", "Prefer: handling=strict, anything=1", "{\"pages\":5}", 400,
+         NULL,
+         "{\"code\":\"PGRST122\",\"details\":\"Invalid preferences: anything=1\",\"hint\":null,\"message\":\"Invalid "
+         "preferences "
+         "given with handling=strict\"}",
+         NULL, NULL},
+        {"singular undoes", "ann", "PATCH books?pages=gt.1", "Accept: application/vnd.pgrst.object+json", "{\"pages\":5}",
+         406, NULL, "~contains 2 rows", NULL, NULL},
+        {"delete", "ann", "DELETE books?isbn=eq.333&select=isbn", "Prefer: return=representation", NULL, 200,
+         "Content-Range: */*", "[{\"isbn\":\"333\"}]", "SELECT count(*) FROM books", "3"},
+        {"delete, minimal", "ann", "DELETE books?isbn=eq.333", "Prefer: count=exact", NULL, 204, "Content-Range: */1", "",
+         NULL, NULL},
+        {"delete, someone else's row", "bob", "DELETE books?isbn=eq.333", NULL, NULL, 204, NULL, "",
+         "SELECT count(*) FROM books", "4"},
+        {"delete, all own", "bob", "DELETE diary", NULL, NULL, 204, NULL, "", "SELECT count(*) FROM diary", "1"},
+        {"delete what is referred to", "anon", "DELETE tags?id=eq.1", NULL, NULL, 409, NULL, "~23503", NULL, NULL},
+    };
+    RUN(TABLE);
+}
+
+static void policies_hold_on_every_path(void **state)
+{
+    static const struct scenario TABLE[] = {
+        {"own rows", "ann", "GET diary?select=line", "Prefer: count=exact", NULL, 200, "Content-Range: 0-0/1",
+         "[{\"line\":\"mine\"}]", NULL, NULL},
+        {"nobody's rows", "anon", "GET diary", "Prefer: count=exact", NULL, 200, "Content-Range: */0", "[]", NULL, NULL},
+        {"all rows", "service", "GET diary?select=id&order=id", NULL, NULL, 200, NULL, "[{\"id\":1},{\"id\":2}]", NULL,
+         NULL},
+        {"no policy", "ann", "GET vault", "Prefer: count=exact", NULL, 200, "Content-Range: */0", "[]", NULL, NULL},
+        {"no policy, embedded", "ann", "GET books?select=isbn,vault(id)&isbn=eq.111", NULL, NULL, 200, NULL,
+         "[{\"isbn\":\"111\",\"vault\":[]}]", NULL, NULL},
+        {"no policy, inner", "ann", "GET books?select=isbn,vault!inner()", NULL, NULL, 200, NULL, "[]", NULL, NULL},
+        {"no policy, counted", "ann", "GET books?select=vault(count)&isbn=eq.111", NULL, NULL, 200, NULL,
+         "[{\"vault\":[{\"count\":0}]}]", NULL, NULL},
+        {"no policy, order", "ann", "GET vault?select=id,books(isbn)&order=books(isbn)", NULL, NULL, 200, NULL, "[]", NULL,
+         NULL},
+        {"no policy, insert", "ann", "POST vault", NULL, "{\"id\":5}", 403, NULL,
+         "{\"code\":\"42501\",\"details\":null,\"hint\":null,\"message\":\"new row violates row-level security policy for "
+         "table "
+         "\\\"vault\\\"\"}",
+         NULL, NULL},
+        {"no policy, update", "ann", "PATCH vault?id=eq.1", "Prefer: return=representation", "{\"isbn\":\"222\"}", 200, NULL,
+         "[]", NULL, NULL},
+        {"no policy, delete", "ann", "DELETE vault?id=eq.1", NULL, NULL, 204, NULL, "", "SELECT count(*) FROM vault", "1"},
+        {"no schema file", "ann", "GET handmade", NULL, NULL, 200, NULL, "[]", NULL, NULL},
+        {"no schema file, service", "service", "GET handmade", NULL, NULL, 200, NULL, "[{\"id\":1,\"n\":2}]", NULL, NULL},
+        {"no schema file, written by the service", "service", "POST handmade", "Prefer: return=representation", "{\"n\":5}",
+         201, NULL, "[{\"id\":2,\"n\":5}]", NULL, NULL},
+        {"insert refused to the anonymous", "anon", "POST books", NULL, "{\"isbn\":\"555\",\"title\":\"N\",\"pages\":1}",
+         401, "WWW-Authenticate: Bearer", "~42501", NULL, NULL},
+        {"insert for someone else", "ann", "POST diary", NULL, "{\"id\":5,\"line\":\"x\",\"owner_id\":\"" BOB "\"}", 403,
+         NULL, "~42501", NULL, NULL},
+        {"insert, own", "ann", "POST diary?select=owner_id", "Prefer: return=representation", "{\"id\":5,\"line\":\"x\"}",
+         201, NULL, "[{\"owner_id\":\"" ANN "\"}]", NULL, NULL},
+        {"check on insert", "ann", "POST diary", NULL, "{\"id\":5,\"line\":\"forbidden\"}", 403, NULL, "~42501", NULL, NULL},
+        {"check on update", "ann", "PATCH diary?id=eq.1", NULL, "{\"line\":\"forbidden\"}", 403, NULL, "~42501", NULL, NULL},
+        {"giving a row away", "ann", "PATCH diary?id=eq.1", NULL, "{\"owner_id\":\"" BOB "\"}", 403, NULL, "~42501", NULL,
+         NULL},
+        {"upsert that gives a row away", "ann", "POST diary", "Prefer: resolution=merge-duplicates",
+         "{\"id\":1,\"line\":\"x\",\"owner_id\":\"" BOB "\"}", 403, NULL, "~42501", NULL, NULL},
+        {"upsert of a row that cannot be seen", "bob", "POST diary", "Prefer: resolution=merge-duplicates",
+         "{\"id\":1,\"line\":\"x\"}", 403, NULL, "~42501", NULL, NULL},
+        {"hints name nothing closed", "anon", "GET vaul", NULL, NULL, 404, NULL, "~\"hint\":null", NULL, NULL},
+        {"hints name it to those who may", "service", "GET vaul", NULL, NULL, 404, NULL, "~public.vault", NULL, NULL},
+        {"the root names nothing closed", "anon", "GET ", NULL, NULL, 200, NULL, "~\"/tags\"", NULL, NULL},
+    };
+    RUN(TABLE);
+}
+
+static void bodies_are_judged_before_anything_is_written(void **state)
+{
+    static const struct scenario TABLE[] = {
+        {"every violation", "ann", "POST books", NULL, "{\"isbn\":\"abc\",\"pages\":0}", 422, NULL,
+         "~\"instanceLocation\":\"/isbn\",\"keywordLocation\":\"/properties/isbn/pattern\",\"keyword\":\"pattern\"", NULL,
+         NULL},
+        {"missing", "ann", "POST books", NULL, "{\"isbn\":\"555\",\"pages\":1}", 422, NULL,
+         "{\"code\":\"SO422\",\"details\":\"title is required\",\"hint\":null,\"message\":\"title is required\",\"errors\":["
+         "{\"instanceLocation\":\"\",\"keywordLocation\":\"/required\",\"keyword\":\"required\",\"message\":\"title is "
+         "required\"}]}",
+         NULL, NULL},
+        {"rows are named", "ann", "POST books", NULL,
+         "[{\"isbn\":\"555\",\"title\":\"N\",\"pages\":1},{\"isbn\":\"556\",\"title\":\"\",\"pages\":1}]", 422, NULL,
+         "~\"instanceLocation\":\"/1/title\"", NULL, NULL},
+        {"wrong type", "ann", "POST books", NULL, "{\"isbn\":\"555\",\"title\":\"N\",\"pages\":\"5\"}", 422, NULL,
+         "~\"instanceLocation\":\"/pages\"", NULL, NULL},
+        {"read only", "ann", "POST books", NULL, "{\"isbn\":\"555\",\"title\":\"N\",\"pages\":1,\"owner_id\":\"" BOB "\"}",
+         422, NULL, "~owner_id is set by the server and cannot be written", NULL, NULL},
+        {"null means no value", "ann", "POST books", NULL, "{\"isbn\":\"555\",\"title\":\"N\",\"pages\":1,\"price\":null}",
+         201, NULL, "", NULL, NULL},
+    };
+    RUN(TABLE);
+}
+
+static int open_store(void **state)
+{
+    (void)state;
+    store_open(&store);
+    return 0;
+}
+
+static int close_store(void **state)
+{
+    (void)state;
+    store_close(&store);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_are_read_as_the_url_says),
+        cmocka_unit_test(filters_choose_rows),
+        cmocka_unit_test(bad_filters_are_told),
+        cmocka_unit_test(relations_are_embedded),
+        cmocka_unit_test(order_and_range_choose_the_page),
+        cmocka_unit_test(the_media_type_shapes_the_answer),
+        cmocka_unit_test(rows_are_inserted),
+        cmocka_unit_test(conflicts_are_resolved),
+        cmocka_unit_test(rows_are_changed_and_deleted),
+        cmocka_unit_test(policies_hold_on_every_path),
+        cmocka_unit_test(bodies_are_judged_before_anything_is_written),
+    };
+    return cmocka_run_group_tests(tests, open_store, close_store);
+}
