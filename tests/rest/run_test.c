@@ -407,7 +407,7 @@ static void the_media_type_shapes_the_answer(void **state)
         {"csv", "anon", "GET books?select=isbn,title,used,price,tags&order=isbn&limit=3", "Accept: text/csv", NULL, 200,
          "Content-Type: text/csv; charset=utf-8",
          "isbn,title,used,price,tags\n111,Alpha,f,9.5,\"[\"\"x\"\",\"\"y\"\"]\"\n222,\"Beta, the "
-         "\"\"second\"\"\",t,12,\"[\"\"y\"\"]\"\n333,gamma,,,\n",
+         "\"\"second\"\"\",t,12,\"[\"\"y\"\"]\"\n333,gamma,,,",
          NULL, NULL},
         {"none of them", "anon", "GET books", "Accept: image/png, text/html", NULL, 406, NULL,
          "{\"code\":\"PGRST107\",\"details\":null,\"hint\":null,\"message\":\"None of these media types are available: "
