@@ -6,6 +6,7 @@
  * A write reads, too: its top node is what RETURNING gives. */
 #include "rest/plan.h"
 
+#include "rest/dialect.h"
 #include "rest/errors.h"
 
 /* ---- outputs ---- */
@@ -468,8 +469,13 @@ int so_rest_plan_make(const struct so_request *request, const struct so_snapshot
                       const struct so_rest_settings *settings, struct so_arena *arena, struct so_rest_plan *out,
                       struct so_err *err)
 {
-    *out = (struct so_rest_plan){
-        .request = request, .snapshot = snapshot, .who = who, .settings = settings, .arena = arena, .err = err};
+    *out = (struct so_rest_plan){.request = request,
+                                 .dialect = &so_dialect_sqlite,
+                                 .snapshot = snapshot,
+                                 .who = who,
+                                 .settings = settings,
+                                 .arena = arena,
+                                 .err = err};
     out->top.entity = so_snapshot_find(snapshot, request->name);
     if (out->top.entity == NULL)
         return fail_no_table(out, request->name);

@@ -141,11 +141,13 @@ struct so_write {
     bool is_nothing;  /* an empty body: no statement at all */
 };
 
+struct so_dialect;
 struct so_rest_plan {
     const struct so_request *request;
     const struct so_snapshot *snapshot;
     const struct so_identity *who;
     const struct so_rest_settings *settings;
+    const struct so_dialect *dialect;
     struct so_arena *arena;
     struct so_err *err;
     struct so_node top;

@@ -17,7 +17,7 @@ enum { IDENTITY_PARAMS = 3, TEXT_FIRST = 512, PARAMS_FIRST = 8 };
 
 void so_sqlb_start(struct so_sqlb *b, struct so_rest_plan *p)
 {
-    *b = (struct so_sqlb){.plan = p, .dialect = &so_dialect_sqlite, .cap = PARAMS_FIRST};
+    *b = (struct so_sqlb){.plan = p, .dialect = p->dialect, .cap = PARAMS_FIRST};
     so_text_init(&b->text, p->arena, TEXT_FIRST);
     b->params = so_alloc(p->arena, PARAMS_FIRST * sizeof(*b->params));
     b->text.failed |= b->params == NULL;
