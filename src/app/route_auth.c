@@ -1,6 +1,8 @@
 /* route_auth.c: the auth service's door: quick endpoints here, the others on a worker, where they may hash and wait. */
 #include "app/internal.h"
 
+#include "core/log.h"
+
 struct call {
     struct so_http_exchange *x;
     struct so_app_loop *on;
@@ -16,6 +18,8 @@ static void handle(struct call *c)
 
 static void reply(struct call *c)
 {
+    if (c->out.failure.n > 0)
+        so_log(SO_LOG_ERROR, "auth %.*s: %.*s", SO_STR_ARG(c->in.path), SO_STR_ARG(c->out.failure));
     for (size_t i = 0; i < c->out.header_count; i++)
         so_http_reply_header(c->x, c->out.headers[i].name, c->out.headers[i].value);
     so_http_reply_send(c->x, c->out.status);

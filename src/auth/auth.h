@@ -3,8 +3,9 @@
  *   identify:  apikey + Authorization -> struct so_identity     on the event loop: no query, no allocation for a token seen
  *   handle:    one request -> one reply                            on a worker thread: straight-line code that may block
  *
- * The endpoint table is auth/endpoints.c.  Tables of its own in the database: auth_users, auth_identities, auth_sessions,
- * auth_refresh_tokens, auth_audit_log (auth/tables.c). */
+ * The endpoint table is auth/endpoints.c, the errors auth/errors.h.  Tables of its own in the database: auth_users,
+ * auth_identities, auth_sessions, auth_refresh_tokens, auth_revocations, auth_audit_log, auth_schema_versions
+ * (auth/tables.c). */
 #ifndef SO_AUTH_AUTH_H
 #define SO_AUTH_AUTH_H
 

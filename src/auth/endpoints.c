@@ -19,19 +19,19 @@ static const struct so_endpoint ENDPOINTS[] = {
     {"GET",   "/health",                           so_public_health,        KEY,   NONE, FREE,   true,  "name and version"},
     {"GET",   "/settings",                         so_public_settings,      KEY,   NONE, FREE,   true,  "ways to sign in"},
     {"GET",   "/.well-known/jwks.json",            so_public_jwks,          OPEN,  NONE, FREE,   true,  "public keys"},
-    {"GET",   "/.well-known/openid-configuration", so_public_configuration, OPEN,  NONE, FREE,   true,  "where things are"},
+    {"GET",   "/.well-known/openid-configuration", so_public_configuration, OPEN,  NONE, FREE,   true,  "addresses"},
 
-    {"POST",  "/signup",                           so_signup,               KEY,   NEED, SIGNUP, false, "new account, signed in"},
-    {"POST",  "/token",                            so_token_grant,          KEY,   NEED, TOKEN,  false, "sign-in or refresh"},
+    {"POST",  "/signup",                           so_signup,               KEY,   NEED, SIGNUP, false, "new account"},
+    {"POST",  "/token",                            so_token_grant,          KEY,   NEED, TOKEN,  false, "a session"},
     {"POST",  "/logout",                           so_logout,               USER,  NONE, FREE,   false, "ends sessions"},
-    {"GET",   "/user",                             so_me_get,               USER,  NONE, FREE,   false, "the account itself"},
+    {"GET",   "/user",                             so_me_get,               USER,  NONE, FREE,   false, "the account"},
     {"PUT",   "/user",                             so_me_put,               USER,  NEED, FREE,   false, "changes to it"},
 
     {"GET",   "/admin/users",                      so_admin_list,           ADMIN, NONE, FREE,   false, "accounts in pages"},
     {"POST",  "/admin/users",                      so_admin_create,         ADMIN, NEED, FREE,   false, "new account"},
     {"GET",   "/admin/users/{id}",                 so_admin_get,            ADMIN, NONE, FREE,   false, "one account"},
-    {"PUT",   "/admin/users/{id}",                 so_admin_update,         ADMIN, NEED, FREE,   false, "changes or bans it"},
-    {"DELETE","/admin/users/{id}",                 so_admin_delete,         ADMIN, MAY,  FREE,   false, "deletes it"},
+    {"PUT",   "/admin/users/{id}",                 so_admin_update,         ADMIN, NEED, FREE,   false, "changes, bans it"},
+    {"DELETE", "/admin/users/{id}",                so_admin_delete,         ADMIN, MAY,  FREE,   false, "deletes it"},
 };
 /* clang-format on */
 

@@ -140,13 +140,17 @@ void so_auth_revoked_remove(struct so_auth_revoked *set, struct so_str id)
     pthread_rwlock_unlock(&set->lock);
 }
 
-bool so_auth_revoked_has(struct so_auth_revoked *set, struct so_str id)
+bool so_auth_revoked_has(struct so_auth_revoked *set, struct so_str session, struct so_str user, int64_t now)
 {
-    uint8_t bytes[16];
-    if (atomic_load_explicit(&set->alive, memory_order_acquire) == 0 || !so_auth_uuid(id, bytes))
+    uint8_t ids[2][16];
+    if (atomic_load_explicit(&set->alive, memory_order_acquire) == 0)
         return false;
+    size_t count = so_auth_uuid(session, ids[0]);
+    count += so_auth_uuid(user, ids[count]);
+    bool has = false;
     pthread_rwlock_rdlock(&set->lock);
-    bool has = set->cap > 0 && slot_of(set->slots, set->cap, bytes)->expires > so_clock_now();
+    for (size_t i = 0; i < count && set->cap > 0; i++)
+        has = has || slot_of(set->slots, set->cap, ids[i])->expires > now;
     pthread_rwlock_unlock(&set->lock);
     return has;
 }

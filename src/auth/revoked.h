@@ -47,7 +47,7 @@ void so_auth_revoked_batch_drop(struct so_auth_revoked *set, struct so_auth_revo
 
 /* For a ban that was lifted. */
 void so_auth_revoked_remove(struct so_auth_revoked *set, struct so_str id);
-/* `id` is an uuid's text; anything else is not in the set. */
-bool so_auth_revoked_has(struct so_auth_revoked *set, struct so_str id);
+/* Whether one of the two is refused at `now`.  They are uuids' texts; anything else is not in the set. */
+bool so_auth_revoked_has(struct so_auth_revoked *set, struct so_str session, struct so_str user, int64_t now);
 
 #endif

@@ -113,15 +113,18 @@ bool so_auth_phone(struct so_str text, struct so_str *out)
 
 /* ---- ids ---- */
 
-static int hex_value(char c)
+/* The value of a hex digit plus one; 0 for anything else.  A table, because every token's ids pass here. */
+static const uint8_t HEX[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
+/* Two digits -> 0..255, or -1. */
+static int hex_pair(const char *p)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+    int high = HEX[(unsigned char)p[0]], low = HEX[(unsigned char)p[1]];
+    return high == 0 || low == 0 ? -1 : (high - 1) << 4 | (low - 1);
 }
 
 bool so_auth_uuid(struct so_str text, uint8_t out[16])
@@ -135,10 +138,10 @@ bool so_auth_uuid(struct so_str text, uint8_t out[16])
                 return false;
             continue;
         }
-        int high = hex_value(text.p[i]), low = hex_value(text.p[i + 1]);
-        if (high < 0 || low < 0)
+        int byte = hex_pair(text.p + i);
+        if (byte < 0)
             return false;
-        out[bytes++] = (uint8_t)(high << 4 | low);
+        out[bytes++] = (uint8_t)byte;
         i += 2;
     }
     return true;
@@ -193,11 +196,10 @@ static struct so_str decode(struct so_str s, struct so_arena *arena)
     for (size_t i = 0; to != NULL && i < s.n; i++) {
         char c = s.p[i];
         if (c == '%') {
-            int high = i + 2 < s.n ? hex_value(s.p[i + 1]) : -1;
-            int low = i + 2 < s.n ? hex_value(s.p[i + 2]) : -1;
-            if (high < 0 || low < 0)
+            int byte = i + 2 < s.n ? hex_pair(s.p + i + 1) : -1;
+            if (byte < 0)
                 return (struct so_str){NULL, 0};
-            c = (char)(high << 4 | low);
+            c = (char)byte;
             i += 2;
         }
         to[n++] = c == '+' && s.p[i] == '+' ? ' ' : c;

@@ -48,6 +48,7 @@ static int serve(const char *dir, bool dev, bool migrate)
         rc = cli_make_env(dir, &made, &err);
     if (rc == SO_OK)
         rc = so_config_load(dir, &config, &err);
+    config.development = dev;
     if (rc == SO_OK && !dev)
         rc = so_config_check_production(&config, &err);
     if (rc == SO_OK) {

@@ -3,8 +3,10 @@
  * A column continues the one of its name; else, if x-renamed-from names a column that no property claims, that one. */
 #include "model/plan.h"
 
-#define SAYS(d, ...)                                                                                                        \
-    (so_buf_printf(&(d)->reasons, (d)->reasons.len > 0 ? ", " : ""), so_buf_printf(&(d)->reasons, __VA_ARGS__))
+/* Notes a difference that takes a rebuild, for people. */
+#define REBUILD(d, ...)                                                                                                     \
+    ((d)->rebuild = true, so_buf_puts(&(d)->reasons, (d)->reasons.len > 0 ? ", " : ""),                                     \
+     so_buf_printf(&(d)->reasons, __VA_ARGS__))
 
 /* ---- what continues what ---- */
 
@@ -163,18 +165,16 @@ static void compare_column(struct so_planner *p, struct so_table_diff *d, size_t
     const struct so_field_rule *field = &d->table->fields[f];
     const struct so_column *old = d->from[f];
     bool row_number = so_ddl_is_row_number(d->table, field);
-    size_t before = d->reasons.len;
     if (old->type != field->type)
-        SAYS(d, "%.*s %s -> %s", SO_STR_ARG(field->name), so_type_info(old->type)->name, so_type_info(field->type)->name);
+        REBUILD(d, "%.*s %s -> %s", SO_STR_ARG(field->name), so_type_info(old->type)->name, so_type_info(field->type)->name);
     else if (row_number && !so_str_eq_nocase(old->declared, SO_STR("INTEGER")))
-        SAYS(d, "%.*s becomes the row's number", SO_STR_ARG(field->name));
+        REBUILD(d, "%.*s becomes the row's number", SO_STR_ARG(field->name));
     if (old->not_null != field->required && old->pk == 0)
-        SAYS(d, "%.*s %s", SO_STR_ARG(field->name), field->required ? "not null" : "may be null");
+        REBUILD(d, "%.*s %s", SO_STR_ARG(field->name), field->required ? "not null" : "may be null");
     if (!row_number && default_changed(field, old))
-        SAYS(d, "%.*s %s default", SO_STR_ARG(field->name), field->default_in_ddl ? "another" : "no");
+        REBUILD(d, "%.*s %s default", SO_STR_ARG(field->name), field->default_in_ddl ? "another" : "no");
     if (so_diff_reference_changed(p, d, f))
-        SAYS(d, "%.*s another foreign key", SO_STR_ARG(field->name));
-    d->rebuild = d->rebuild || d->reasons.len > before;
+        REBUILD(d, "%.*s another foreign key", SO_STR_ARG(field->name));
 }
 
 /* ALTER TABLE ADD COLUMN takes no key and no expression as a default, and needs one for NOT NULL. */
@@ -209,10 +209,8 @@ static void compare_primary_key(struct so_table_diff *d)
         const struct so_column *from = d->from[field - t->fields];
         same = from != NULL && from->index == old->columns[i];
     }
-    if (!same) {
-        SAYS(d, "another primary key");
-        d->rebuild = true;
-    }
+    if (!same)
+        REBUILD(d, "another primary key");
 }
 
 /* ---- indexes ---- */
@@ -287,12 +285,10 @@ static int compare_index(struct so_planner *p, struct so_table_diff *d, const st
     rc = is_clause(p, old, &clause);
     if (rc != SO_OK)
         return rc;
-    if (clause) {
-        SAYS(d, "no longer unique by a clause");
-        d->rebuild = true;
-    } else {
+    if (clause)
+        REBUILD(d, "no longer unique by a clause");
+    else
         d->unused[d->unused_count++] = old;
-    }
     return SO_OK;
 }
 
@@ -316,7 +312,7 @@ static int compare_indexes(struct so_planner *p, struct so_table_diff *d)
 int so_diff_make(struct so_planner *p, const struct so_table *table, struct so_table_diff *d)
 {
     d->table = table;
-    so_buf_init(&d->reasons, 4096);
+    so_buf_init(&d->reasons, 256 * 1024);
     int rc = find_table(p, table, &d->old);
     return rc == SO_OK ? match_columns(p, d) : rc;
 }
@@ -324,22 +320,19 @@ int so_diff_make(struct so_planner *p, const struct so_table *table, struct so_t
 int so_diff_compare(struct so_planner *p, struct so_table_diff *d)
 {
     for (size_t f = 0; d->old != NULL && f < d->table->field_count; f++) {
-        if (d->from[f] != NULL) {
+        if (d->from[f] != NULL)
             compare_column(p, d, f);
-        } else if (!can_be_added(&d->table->fields[f])) {
-            SAYS(d, "add column %.*s", SO_STR_ARG(d->table->fields[f].name));
-            d->rebuild = true;
-        }
+        else if (!can_be_added(&d->table->fields[f]))
+            REBUILD(d, "add column %.*s", SO_STR_ARG(d->table->fields[f].name));
     }
     for (size_t i = 0; i < d->dropped_count; i++) {
-        if (!can_be_dropped(d, d->dropped[i])) {
-            SAYS(d, "drop column %.*s", SO_STR_ARG(d->dropped[i]->name));
-            d->rebuild = true;
-        }
+        if (!can_be_dropped(d, d->dropped[i]))
+            REBUILD(d, "drop column %.*s", SO_STR_ARG(d->dropped[i]->name));
     }
     if (d->old != NULL)
         compare_primary_key(d);
-    return compare_indexes(p, d);
+    int rc = compare_indexes(p, d);
+    return rc == SO_OK ? so_buf_check(&d->reasons, "the migration", p->err) : rc;
 }
 
 void so_diff_deinit(struct so_table_diff *d) { so_buf_deinit(&d->reasons); }

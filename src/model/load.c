@@ -60,6 +60,29 @@ static int check_table_name(struct loader *l, const struct so_table *table, cons
 
 /* ---- columns ---- */
 
+/* SQLite's names do not mind case.  p is NULL when memory ran out. */
+static struct so_str folded_name(struct so_arena *arena, struct so_str name)
+{
+    char *copy = so_alloc_text(arena, name.n);
+    for (size_t i = 0; copy != NULL && i < name.n; i++)
+        copy[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] - 'A' + 'a' : name.p[i]);
+    return (struct so_str){copy, name.n};
+}
+
+static int add_field(struct loader *l, struct so_table *table, struct so_map *folded, struct so_field_rule *field)
+{
+    struct so_str name = folded_name(l->arena, field->name);
+    if (name.p == NULL)
+        return so_err_oom(l->err);
+    if (so_map_has(folded, name)) {
+        struct so_place at = {.file = table->file, .property = field->name};
+        return so_place_fail(&at, l->err, SO_EINVAL, "another column has this name but for case");
+    }
+    if (!so_map_put(folded, name, field) || !so_map_put(&table->by_name, field->name, field))
+        return so_err_oom(l->err);
+    return SO_OK;
+}
+
 static int read_fields(struct loader *l, struct so_table *table, struct so_place *at)
 {
     at->keyword = "properties";
@@ -69,31 +92,17 @@ static int read_fields(struct loader *l, struct so_table *table, struct so_place
     if (properties->len > SO_MODEL_COLUMNS_MAX)
         return so_place_fail(at, l->err, SO_ELIMIT, "more than %d columns", SO_MODEL_COLUMNS_MAX);
     struct so_field_rule *fields = so_alloc_array(l->arena, properties->len, sizeof(*fields));
-    if (fields == NULL)
-        return so_err_oom(l->err);
-    struct so_map folded; /* SQLite's names do not mind case */
+    struct so_map folded;
     so_map_init(&folded, l->arena);
-    for (uint32_t i = 0; i < properties->len; i++) {
-        int rc = so_field_read(table->source, table->file, &properties->u.members[i], l->arena, &fields[i], l->err);
-        if (rc != SO_OK)
-            return rc;
-        struct so_str lower = so_arena_dup(l->arena, fields[i].name);
-        if (lower.p == NULL)
-            return so_err_oom(l->err);
-        for (size_t c = 0; c < lower.n; c++) {
-            if (lower.p[c] >= 'A' && lower.p[c] <= 'Z')
-                ((char *)(uintptr_t)lower.p)[c] = (char)(lower.p[c] - 'A' + 'a');
-        }
-        if (so_map_has(&folded, lower)) {
-            struct so_place here = {.file = table->file, .property = fields[i].name};
-            return so_place_fail(&here, l->err, SO_EINVAL, "another column has this name but for case");
-        }
-        if (!so_map_put(&folded, lower, &fields[i]) || !so_map_put(&table->by_name, fields[i].name, &fields[i]))
-            return so_err_oom(l->err);
+    int rc = fields == NULL ? so_err_oom(l->err) : SO_OK;
+    for (uint32_t i = 0; rc == SO_OK && i < properties->len; i++) {
+        rc = so_field_read(table->source, table->file, &properties->u.members[i], l->arena, &fields[i], l->err);
+        if (rc == SO_OK)
+            rc = add_field(l, table, &folded, &fields[i]);
     }
     table->fields = fields;
     table->field_count = properties->len;
-    return SO_OK;
+    return rc;
 }
 
 static struct so_field_rule *find_field(const struct so_table *table, struct so_str name)

@@ -43,11 +43,14 @@ struct so_plan {
  * by Socle) and are in no schema file are left alone.  SO_EINVAL when no plan can work: the message says what to do. */
 int so_migrate_plan(const struct so_model *model, const struct so_catalog *catalog, struct so_conn *conn,
                     struct so_arena *arena, struct so_plan *out, struct so_err *err) SO_MUST_CHECK;
-/* On the writer's connection, inside its transaction.  SO_EDENIED when a step loses data and that was not allowed. */
+/* On the writer's connection, inside its transaction: in a job of so_db_migrate(), because a plan that drops or rebuilds a
+ * table needs foreign keys that are not enforced meanwhile (else SO_EINVAL); additive plans may run in any job.
+ * SO_EDENIED when a step loses data and that was not allowed.  After it, so_model_check() of policy.h proves the policies.
+ */
 int so_migrate_apply(const struct so_plan *plan, struct so_conn *conn, bool allow_data_loss,
                      struct so_err *err) SO_MUST_CHECK;
 /* Loads DIR/seed/NAME.json (an array of rows, or .jsonl) into tables that are empty, validated, in the order of references.
- * *out_rows counts them. */
+ * *out_rows counts them.  The database fits the model already; `catalog` is not asked, and may be NULL. */
 int so_seed_load(const char *dir, const struct so_model *model, const struct so_catalog *catalog, struct so_conn *conn,
                  size_t *out_rows, struct so_err *err) SO_MUST_CHECK;
 

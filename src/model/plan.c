@@ -34,10 +34,14 @@ static int add_step(struct so_planner *p, struct so_step step, const struct so_b
         rc = so_buf_check(loss, "the migration", p->err);
     if (rc != SO_OK)
         return rc;
+    /* The plan outlives model and catalog. */
+    step.table = so_arena_dup(p->arena, step.table);
+    step.old_name = so_arena_dup(p->arena, step.old_name);
     step.sql = so_arena_dup(p->arena, so_buf_str(sql));
     step.loss = loss == NULL ? SO_STR("") : so_arena_dup(p->arena, so_buf_str(loss));
     step.loses_data = step.loss.n > 0;
-    if (step.sql.p == NULL || step.loss.p == NULL || step.summary.p == NULL)
+    if (step.table.p == NULL || step.old_name.p == NULL || step.sql.p == NULL || step.loss.p == NULL ||
+        step.summary.p == NULL)
         return so_err_oom(p->err);
     p->steps[p->step_count++] = step;
     return SO_OK;
@@ -205,6 +209,8 @@ static int rebuild_phase(struct so_planner *p, struct so_table_diff *d, struct s
     struct so_buf loss;
     so_buf_init(&loss, LOSS_MAX);
     int rc = so_survey_table(p, d, &loss);
+    if (rc == SO_OK)
+        rc = so_buf_check(&loss, "the migration", p->err); /* what is lost must not go unsaid */
     if (rc == SO_OK && d->rebuild)
         rc = step_rebuild(p, d, &loss, sql);
     so_buf_deinit(&loss);

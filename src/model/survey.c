@@ -92,7 +92,7 @@ static int survey_kept_column(struct so_planner *p, const struct so_table_diff *
     }
     if (empty > 0) {
         note(loss, "");
-        so_buf_printf(loss, "%" PRId64 " %s no value in %.*s.%.*s and get the default", empty,
+        so_buf_printf(loss, "%" PRId64 " %s no value in %.*s.%.*s: the default will be there", empty,
                       empty == 1 ? "row has" : "rows have", SO_STR_ARG(d->table->name), SO_STR_ARG(old->name));
     }
     return SO_OK;
@@ -142,6 +142,8 @@ static int survey_unique(struct so_planner *p, const struct so_table_diff *d, co
         so_buf_printf(&whole, "%sk%zu IS NOT NULL", i == 0 ? "" : " AND ", i);
     so_buf_printf(&whole, " GROUP BY %s HAVING count(*) > 1)", so_buf_cstr(&keys));
     int rc = so_buf_check(&sql, "the query", p->err);
+    if (rc == SO_OK)
+        rc = so_buf_check(&keys, "the query", p->err);
     if (rc == SO_OK)
         rc = so_survey_count(p, &whole, &groups);
     if (rc == SO_OK && groups > 0) {

@@ -1,10 +1,11 @@
 /* body.c: a body as rows with one list of keys (PostgREST, ApiRequest/Payload.hs). */
 #include "core/utf8.h"
+#include "rest/errors.h"
 #include "rest/request.h"
 
 static int no_json(const struct so_err *why, struct so_err *err)
 {
-    int rc = so_fail_http(err, SO_EINVAL, 400, "PGRST102", "Empty or invalid json");
+    int rc = so_fail_http(err, PGRST102_JSON);
     if (why->at == SO_ERR_NOWHERE)
         so_err_details(err, "%s", why->message);
     else
@@ -12,10 +13,11 @@ static int no_json(const struct so_err *why, struct so_err *err)
     return rc;
 }
 
+/* A member that is there twice could be read one way by us and another way by whoever wrote or inspected it. */
 static int parse_json(struct so_arena *arena, struct so_str body, struct so_json *out, struct so_err *err)
 {
     struct so_err why = SO_ERR_INIT;
-    int rc = so_json_parse(arena, body, NULL, out, &why);
+    int rc = so_json_parse(arena, body, &(struct so_json_options){.reject_duplicates = true}, out, &why);
     if (rc == SO_ENOMEM)
         return so_err_oom(err);
     return rc == SO_OK ? SO_OK : no_json(&why, err);
@@ -28,7 +30,7 @@ static int parse_form(struct so_arena *arena, struct so_str body, struct so_json
     for (size_t i = 0; i < body.n; i++)
         max += body.p[i] == '&';
     if (max > SO_REST_ITEMS_MAX)
-        return so_fail_http(err, SO_ELIMIT, 400, "PGRST102", "more than %d form fields", SO_REST_ITEMS_MAX);
+        return so_fail_http(err, PGRST102_FORM, SO_REST_ITEMS_MAX);
     struct so_json_member *members = so_alloc_array(arena, max, sizeof(*members));
     struct so_json *row = so_alloc_zero(arena, sizeof(*row));
     if (members == NULL || row == NULL)
@@ -63,7 +65,7 @@ static int collect_keys(struct so_request *r, const struct so_json *row, struct 
 {
     struct so_payload *p = &r->payload;
     if (row->len > SO_REST_ITEMS_MAX)
-        return so_fail_http(err, SO_ELIMIT, 400, "54011", "a row can have at most %d keys", SO_REST_ITEMS_MAX);
+        return so_fail_http(err, SQL_TOO_MANY, SO_REST_ITEMS_MAX);
     struct so_str *keys = so_alloc_array(r->arena, row->len, sizeof(*keys));
     if (keys == NULL)
         return so_err_oom(err);
@@ -104,7 +106,7 @@ static int check_rows(struct so_request *r, struct so_err *err)
                 return rc;
         }
         if (!fits || (!r->has_columns && !has_same_keys(p, &p->rows[i])))
-            return so_fail_http(err, SO_EINVAL, 400, "PGRST102", "All object keys must match");
+            return so_fail_http(err, PGRST102_KEYS);
     }
     return SO_OK;
 }
@@ -117,7 +119,8 @@ int so_body_parse(struct so_request *r, struct so_str body, enum so_content cont
     if (value == NULL)
         return so_err_oom(err);
     if (content != SO_CONTENT_JSON && !so_utf8_valid(body))
-        return so_fail_http(err, SO_EINVAL, 400, "22021", "invalid byte sequence for encoding \"UTF8\"");
+        return so_fail_http(err, SQL_UTF8);
+    r->payload.is_text = content != SO_CONTENT_JSON;
     int rc = PARSE[content](r->arena, body, value, err);
     if (rc != SO_OK)
         return rc;

@@ -1,4 +1,5 @@
 /* csv.c: a CSV body (RFC 4180) as JSON rows: the first line names the columns, every value is a string, NULL is null. */
+#include "rest/errors.h"
 #include "rest/request.h"
 
 struct reader {
@@ -17,10 +18,7 @@ static size_t count_bytes(struct so_str text, char c)
     return count;
 }
 
-static int malformed(struct reader *r, const char *why)
-{
-    return so_fail_http(r->err, SO_EINVAL, 400, "PGRST102", "CSV: %s at byte %zu", why, r->at);
-}
+static int malformed(struct reader *r, const char *why) { return so_fail_http(r->err, PGRST102_CSV, why, r->at); }
 
 static int read_quoted(struct reader *r, struct so_str *out)
 {
@@ -97,7 +95,7 @@ static int read_row(struct reader *r, const struct so_str *names, size_t count, 
         if (rc != SO_OK)
             return rc;
         if (got == count || (last && got + 1 < count))
-            return so_fail_http(r->err, SO_EINVAL, 400, "PGRST102", "All lines must have same number of fields");
+            return so_fail_http(r->err, PGRST102_CSV_FIELDS);
         members[got] = (struct so_json_member){names[got].p, (uint32_t)names[got].n, so_json_key_hash(names[got]),
                                                so_json_make_str(value)};
         if (!quoted && so_str_eq(value, SO_STR("NULL")))

@@ -13,7 +13,7 @@
 enum { FOUND_MAX = 8 };
 
 struct search {
-    struct so_plan *plan;
+    struct so_rest_plan *plan;
     const struct so_entity *from;
     struct so_str target, hint; /* hint.p == NULL: none */
     struct so_link links[FOUND_MAX];
@@ -245,7 +245,7 @@ static int fail_none(struct search *s)
     return rc;
 }
 
-int so_link_find(struct so_plan *p, const struct so_entity *from, struct so_str target, struct so_str hint,
+int so_link_find(struct so_rest_plan *p, const struct so_entity *from, struct so_str target, struct so_str hint,
                  struct so_link *out)
 {
     struct search s = {.plan = p, .from = from, .target = target, .hint = hint};

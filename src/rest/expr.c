@@ -3,7 +3,7 @@
 #include "rest/errors.h"
 #include "rest/plan.h"
 
-static int resolve_path(struct so_plan *p, const struct so_field_name *field, struct so_expr *out)
+static int resolve_path(struct so_rest_plan *p, const struct so_field_name *field, struct so_expr *out)
 {
     enum so_type type = out->column->column->type;
     if (type != SO_TYPE_JSON)
@@ -18,13 +18,14 @@ static int resolve_path(struct so_plan *p, const struct so_field_name *field, st
             return rc;
         }
     }
-    if (!so_dialect_sqlite.json_path(field->path, &t))
+    if (!p->dialect->json_path(field->path, &t))
         return so_err_oom(p->err);
     out->path = so_text_get(&t);
     return SO_OK;
 }
 
-int so_expr_resolve(struct so_plan *p, const struct so_entity *e, const struct so_field_name *field, struct so_expr *out)
+int so_expr_resolve(struct so_rest_plan *p, const struct so_entity *e, const struct so_field_name *field,
+                    struct so_expr *out)
 {
     *out = (struct so_expr){.column = so_entity_column(e, field->name, p->who)};
     if (out->column == NULL)

@@ -3,6 +3,7 @@
  *   condition = ["not."] operator ["(any)" | "(all)" | "(language)"] "." value
  *   tree      = field "." condition | ["not."] ("and" | "or") "(" tree *("," tree) ")"
  */
+#include "rest/errors.h"
 #include "rest/scan.h"
 
 /* What may stand between the operator's name and its value. */
@@ -229,8 +230,7 @@ static bool take_logic(struct so_scan *s, struct so_filter *tree)
 static int scan_tree(struct so_scan *s, unsigned depth, struct so_filter **out)
 {
     if (depth > SO_REST_DEPTH_MAX)
-        return so_fail_http(s->err, SO_ELIMIT, 400, "PGRST100", "conditions are nested deeper than %d levels",
-                            SO_REST_DEPTH_MAX);
+        return so_fail_http(s->err, PGRST100_DEPTH, s->what, SO_REST_DEPTH_MAX);
     int rc = so_scan_count(s);
     if (rc != SO_OK)
         return rc;

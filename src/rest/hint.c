@@ -31,7 +31,7 @@ double so_similarity(struct so_str a, struct so_str b)
     return 1.0 - (double)distance(a, b) / (double)so_max_size(a.n, b.n);
 }
 
-struct so_str so_hint_table(const struct so_plan *p, struct so_str name)
+struct so_str so_hint_table(const struct so_rest_plan *p, struct so_str name)
 {
     const struct so_catalog *catalog = p->snapshot->catalog;
     struct so_str best = {NULL, 0};

@@ -1,4 +1,5 @@
 /* media.c: what the answer is to be (Accept, RFC 9110 section 12.5.1) and what the body is (Content-Type). */
+#include "rest/errors.h"
 #include "rest/request.h"
 
 static const struct media_row {
@@ -94,8 +95,7 @@ int so_media_choose(struct so_str accept, bool root, enum so_media *out, struct 
     }
     if (best > 0)
         return SO_OK;
-    return so_fail_http(err, SO_EINVAL, 406, "PGRST107", "None of these media types are available: %.*s",
-                        SO_STR_ARG(so_str_trim(accept)));
+    return so_fail_http(err, PGRST107, SO_STR_ARG(so_str_trim(accept)));
 }
 
 int so_content_choose(struct so_str content_type, enum so_content *out, struct so_err *err)
@@ -119,5 +119,5 @@ int so_content_choose(struct so_str content_type, enum so_content *out, struct s
             *out = CONTENTS[i].content;
             return SO_OK;
         }
-    return so_fail_http(err, SO_EINVAL, 400, "PGRST102", "Content-Type not acceptable: %.*s", SO_STR_ARG(type));
+    return so_fail_http(err, PGRST102_CONTENT, SO_STR_ARG(type));
 }

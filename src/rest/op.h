@@ -6,7 +6,7 @@
 
 struct so_rest_op {
     struct so_request request;
-    struct so_plan plan;
+    struct so_rest_plan plan;
     struct so_sql sql, count, existing; /* text.p == NULL: not needed */
     struct so_sql_layout layout;
     const struct so_rest_settings *settings;

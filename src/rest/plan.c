@@ -6,6 +6,7 @@
  * A write reads, too: its top node is what RETURNING gives. */
 #include "rest/plan.h"
 
+#include "rest/dialect.h"
 #include "rest/errors.h"
 
 /* ---- outputs ---- */
@@ -15,7 +16,7 @@ struct outs {
     size_t count;
 };
 
-static struct so_out *add_out(struct so_plan *p, struct outs *outs)
+static struct so_out *add_out(struct so_rest_plan *p, struct outs *outs)
 {
     struct so_out *out = so_alloc_zero(p->arena, sizeof(*out));
     if (out == NULL) {
@@ -28,13 +29,13 @@ static struct so_out *add_out(struct so_plan *p, struct outs *outs)
     return out;
 }
 
-static int name_out(struct so_plan *p, struct so_out *out, struct so_str key)
+static int name_out(struct so_rest_plan *p, struct so_out *out, struct so_str key)
 {
     out->field.key = so_field_key(p->arena, key);
     return out->field.key.p == NULL ? so_err_oom(p->err) : SO_OK;
 }
 
-static int add_star(struct so_plan *p, const struct so_node *node, struct outs *outs)
+static int add_star(struct so_rest_plan *p, const struct so_node *node, struct outs *outs)
 {
     const struct so_entity *e = node->entity;
     for (size_t i = 0; i < e->relation->column_count; i++) {
@@ -59,7 +60,7 @@ static struct so_str default_key(const struct so_field_name *field)
     return key;
 }
 
-static int set_cast(struct so_plan *p, struct so_str name, struct so_out *out)
+static int set_cast(struct so_rest_plan *p, struct so_str name, struct so_out *out)
 {
     out->from = out->field.type;
     out->has_cast = true;
@@ -67,6 +68,17 @@ static int set_cast(struct so_plan *p, struct so_str name, struct so_out *out)
         return so_fail_http(p->err, SQL_CANNOT_CAST, SO_STR_ARG(name));
     out->field.kind = SO_FIELD_VALUE;
     out->field.type = out->cast;
+    return SO_OK;
+}
+
+static int set_aggregate_cast(struct so_rest_plan *p, struct so_str name, struct so_out *out)
+{
+    if (name.p == NULL)
+        return SO_OK;
+    if (!so_type_find(name, &out->aggregate_cast))
+        return so_fail_http(p->err, SQL_CANNOT_CAST, SO_STR_ARG(name));
+    out->has_aggregate_cast = true;
+    out->field.type = out->aggregate_cast;
     return SO_OK;
 }
 
@@ -82,7 +94,7 @@ static const struct {
     [SO_AGG_MIN] = {"min", true, 0},
 };
 
-static int set_aggregate(struct so_plan *p, struct so_node *node, const struct so_select *item, struct so_out *out)
+static int set_aggregate(struct so_rest_plan *p, struct so_node *node, const struct so_select *item, struct so_out *out)
 {
     out->aggregate = item->aggregate;
     node->has_aggregates = true;
@@ -90,7 +102,7 @@ static int set_aggregate(struct so_plan *p, struct so_node *node, const struct s
         return so_fail_http(p->err, PGRST123);
     if (!AGGREGATES[item->aggregate].keeps_type)
         out->field.type = AGGREGATES[item->aggregate].type;
-    return SO_OK;
+    return set_aggregate_cast(p, item->aggregate_cast, out);
 }
 
 /* count(), and the older spelling count where no column has that name.  Counting tells nothing that Content-Range does not
@@ -102,7 +114,7 @@ static bool is_count(const struct so_node *node, const struct so_select *item)
             so_relation_column(node->entity->relation, item->field.name) == NULL);
 }
 
-static int add_count(struct so_plan *p, struct so_node *node, const struct so_select *item, struct outs *outs)
+static int add_count(struct so_rest_plan *p, struct so_node *node, const struct so_select *item, struct outs *outs)
 {
     struct so_out *out = add_out(p, outs);
     if (out == NULL)
@@ -110,10 +122,11 @@ static int add_count(struct so_plan *p, struct so_node *node, const struct so_se
     node->has_aggregates = true;
     out->kind = SO_OUT_COUNT;
     out->field.type = SO_TYPE_INTEGER;
-    return name_out(p, out, item->alias.p != NULL ? item->alias : SO_STR("count"));
+    int rc = set_aggregate_cast(p, item->aggregate_cast, out);
+    return rc != SO_OK ? rc : name_out(p, out, item->alias.p != NULL ? item->alias : SO_STR("count"));
 }
 
-static int add_field(struct so_plan *p, struct so_node *node, const struct so_select *item, struct outs *outs)
+static int add_field(struct so_rest_plan *p, struct so_node *node, const struct so_select *item, struct outs *outs)
 {
     if (is_count(node, item))
         return add_count(p, node, item, outs);
@@ -141,7 +154,7 @@ static int add_field(struct so_plan *p, struct so_node *node, const struct so_se
     return item->field.path == NULL ? SO_OK : name_out(p, out, default_key(&item->field));
 }
 
-static int add_fields(struct so_plan *p, struct so_node *node, const struct so_select *items, struct outs *outs)
+static int add_fields(struct so_rest_plan *p, struct so_node *node, const struct so_select *items, struct outs *outs)
 {
     int rc = SO_OK;
     for (const struct so_select *item = items; rc == SO_OK && item != NULL; item = item->next) {
@@ -155,9 +168,9 @@ static int add_fields(struct so_plan *p, struct so_node *node, const struct so_s
 
 /* ---- embedded relations ---- */
 
-static int make_node(struct so_plan *p, struct so_node *node, const struct so_select *items);
+static int make_node(struct so_rest_plan *p, struct so_node *node, const struct so_select *items);
 
-static int add_embed(struct so_plan *p, struct so_node *child, struct outs *outs)
+static int add_embed(struct so_rest_plan *p, struct so_node *child, struct outs *outs)
 {
     if (child->outs == NULL) /* rel(): only there to be filtered by */
         return SO_OK;
@@ -170,7 +183,7 @@ static int add_embed(struct so_plan *p, struct so_node *child, struct outs *outs
     return name_out(p, out, child->alias.p != NULL ? child->alias : child->name);
 }
 
-static int add_spread(struct so_plan *p, struct so_node *child, struct outs *outs)
+static int add_spread(struct so_rest_plan *p, struct so_node *child, struct outs *outs)
 {
     if (!so_link_is_to_one(&child->link)) {
         int rc = so_fail_http(p->err, PGRST127);
@@ -190,7 +203,7 @@ static int add_spread(struct so_plan *p, struct so_node *child, struct outs *out
     return SO_OK;
 }
 
-static int make_child(struct so_plan *p, struct so_node *node, const struct so_select *item, struct so_node **out)
+static int make_child(struct so_rest_plan *p, struct so_node *node, const struct so_select *item, struct so_node **out)
 {
     struct so_node *child = so_alloc_zero(p->arena, sizeof(*child));
     if (child == NULL)
@@ -211,7 +224,7 @@ static int make_child(struct so_plan *p, struct so_node *node, const struct so_s
     return make_node(p, child, item->children);
 }
 
-static int add_children(struct so_plan *p, struct so_node *node, const struct so_select *items, struct outs *outs)
+static int add_children(struct so_rest_plan *p, struct so_node *node, const struct so_select *items, struct outs *outs)
 {
     struct so_node **end = &node->children;
     for (const struct so_select *item = items; item != NULL; item = item->next) {
@@ -228,7 +241,7 @@ static int add_children(struct so_plan *p, struct so_node *node, const struct so
 }
 
 /* The outputs' fields in one array, as the database's writer wants them. */
-static int make_shape(struct so_plan *p, struct so_node *node, size_t count)
+static int make_shape(struct so_rest_plan *p, struct so_node *node, size_t count)
 {
     struct so_field *fields = so_alloc(p->arena, (count + 1) * sizeof(*fields));
     if (fields == NULL)
@@ -241,7 +254,7 @@ static int make_shape(struct so_plan *p, struct so_node *node, size_t count)
 }
 
 /* node->entity is set. */
-static int make_node(struct so_plan *p, struct so_node *node, const struct so_select *items)
+static int make_node(struct so_rest_plan *p, struct so_node *node, const struct so_select *items)
 {
     struct outs outs = {.end = &node->outs};
     node->number = p->node_count++;
@@ -268,17 +281,18 @@ static struct so_node *find_child(const struct so_node *node, struct so_str name
     return by_name;
 }
 
-static int fail_not_embedded(struct so_plan *p, struct so_str name)
+static int fail_not_embedded(struct so_rest_plan *p, struct so_str name)
 {
     int rc = so_fail_http(p->err, PGRST108, SO_STR_ARG(name));
     so_err_hint(p->err, "Verify that '%.*s' is included in the 'select' query parameter.", SO_STR_ARG(name));
     return rc;
 }
 
-static int resolve_all(struct so_plan *p, const struct so_node *node, const struct so_filter *filters, struct so_cond **out);
+static int resolve_all(struct so_rest_plan *p, const struct so_node *node, const struct so_filter *filters,
+                       struct so_cond **out);
 
 /* rel=is.null, rel=not.is.null: whether the embedded resource has rows.  *out_done: it was one. */
-static int resolve_embed(struct so_plan *p, const struct so_node *node, const struct so_filter *f, struct so_cond *c,
+static int resolve_embed(struct so_rest_plan *p, const struct so_node *node, const struct so_filter *f, struct so_cond *c,
                          bool *out_done)
 {
     const struct so_node *child = f->field.path == NULL ? find_child(node, f->field.name) : NULL;
@@ -301,7 +315,7 @@ static int resolve_embed(struct so_plan *p, const struct so_node *node, const st
 }
 
 /* like(any).{a,b} is like.a or like.b. */
-static int resolve_quantified(struct so_plan *p, const struct so_filter *f, struct so_cond *c)
+static int resolve_quantified(struct so_rest_plan *p, const struct so_filter *f, struct so_cond *c)
 {
     struct so_cond **end = &c->sub;
     struct so_cond one = *c;
@@ -321,7 +335,7 @@ static int resolve_quantified(struct so_plan *p, const struct so_filter *f, stru
     return SO_OK;
 }
 
-static int resolve_leaf(struct so_plan *p, const struct so_node *node, const struct so_filter *f, struct so_cond *c)
+static int resolve_leaf(struct so_rest_plan *p, const struct so_node *node, const struct so_filter *f, struct so_cond *c)
 {
     bool done;
     int rc = resolve_embed(p, node, f, c, &done);
@@ -341,7 +355,7 @@ static int resolve_leaf(struct so_plan *p, const struct so_node *node, const str
     return so_value_convert(p, c, f, f->value);
 }
 
-static int resolve(struct so_plan *p, const struct so_node *node, const struct so_filter *f, struct so_cond **out)
+static int resolve(struct so_rest_plan *p, const struct so_node *node, const struct so_filter *f, struct so_cond **out)
 {
     struct so_cond *c = so_alloc_zero(p->arena, sizeof(*c));
     if (c == NULL)
@@ -354,7 +368,8 @@ static int resolve(struct so_plan *p, const struct so_node *node, const struct s
     return resolve_all(p, node, f->sub, &c->sub);
 }
 
-static int resolve_all(struct so_plan *p, const struct so_node *node, const struct so_filter *filters, struct so_cond **out)
+static int resolve_all(struct so_rest_plan *p, const struct so_node *node, const struct so_filter *filters,
+                       struct so_cond **out)
 {
     for (const struct so_filter *f = filters; f != NULL; f = f->next) {
         int rc = resolve(p, node, f, out);
@@ -367,7 +382,7 @@ static int resolve_all(struct so_plan *p, const struct so_node *node, const stru
 
 /* ---- order and range ---- */
 
-static int resolve_sort(struct so_plan *p, const struct so_node *node, const struct so_order *o, struct so_sort *sort)
+static int resolve_sort(struct so_rest_plan *p, const struct so_node *node, const struct so_order *o, struct so_sort *sort)
 {
     const struct so_entity *e = node->entity;
     sort->descending = o->direction == SO_ORDER_DESC;
@@ -388,7 +403,7 @@ static int resolve_sort(struct so_plan *p, const struct so_node *node, const str
     return so_expr_resolve(p, e, &o->field, &sort->expr);
 }
 
-static int resolve_sorts(struct so_plan *p, struct so_node *node, const struct so_order *order)
+static int resolve_sorts(struct so_rest_plan *p, struct so_node *node, const struct so_order *order)
 {
     struct so_sort **end = &node->sorts;
     for (const struct so_order *o = order; o != NULL; o = o->next) {
@@ -404,7 +419,7 @@ static int resolve_sorts(struct so_plan *p, struct so_node *node, const struct s
     return SO_OK;
 }
 
-static int apply_scope(struct so_plan *p, struct so_node *node, const struct so_scope *scope)
+static int apply_scope(struct so_rest_plan *p, struct so_node *node, const struct so_scope *scope)
 {
     int rc = resolve_all(p, node, scope->filters, &node->where);
     if (rc == SO_OK)
@@ -414,7 +429,7 @@ static int apply_scope(struct so_plan *p, struct so_node *node, const struct so_
     return rc;
 }
 
-static int apply_scopes(struct so_plan *p)
+static int apply_scopes(struct so_rest_plan *p)
 {
     int rc = apply_scope(p, &p->top, &p->request->top);
     for (const struct so_scope *scope = p->request->scopes; rc == SO_OK && scope != NULL; scope = scope->next) {
@@ -441,7 +456,7 @@ static void cap_rows(struct so_node *node, int64_t max_rows)
 
 /* ---- the whole ---- */
 
-static int fail_no_table(struct so_plan *p, struct so_str name)
+static int fail_no_table(struct so_rest_plan *p, struct so_str name)
 {
     int rc = so_fail_http(p->err, PGRST205, SO_STR_ARG(name));
     struct so_str near = so_hint_table(p, name);
@@ -450,11 +465,17 @@ static int fail_no_table(struct so_plan *p, struct so_str name)
     return rc;
 }
 
-int so_plan_make(const struct so_request *request, const struct so_snapshot *snapshot, const struct so_identity *who,
-                 const struct so_rest_settings *settings, struct so_arena *arena, struct so_plan *out, struct so_err *err)
+int so_rest_plan_make(const struct so_request *request, const struct so_snapshot *snapshot, const struct so_identity *who,
+                      const struct so_rest_settings *settings, struct so_arena *arena, struct so_rest_plan *out,
+                      struct so_err *err)
 {
-    *out = (struct so_plan){
-        .request = request, .snapshot = snapshot, .who = who, .settings = settings, .arena = arena, .err = err};
+    *out = (struct so_rest_plan){.request = request,
+                                 .dialect = &so_dialect_sqlite,
+                                 .snapshot = snapshot,
+                                 .who = who,
+                                 .settings = settings,
+                                 .arena = arena,
+                                 .err = err};
     out->top.entity = so_snapshot_find(snapshot, request->name);
     if (out->top.entity == NULL)
         return fail_no_table(out, request->name);

@@ -25,10 +25,12 @@ enum so_param_kind {
 };
 struct so_param {
     enum so_param_kind kind;
-    int64_t i;
-    double d;
-    struct so_str text;
-    const void *pointer; /* of SHAPE and INPUT */
+    union {
+        int64_t i;
+        double d;
+        struct so_str text;  /* of TEXT and BLOB */
+        const void *pointer; /* of SHAPE and INPUT */
+    };
 };
 
 /* A column, or what a JSON path finds in it. */
@@ -71,7 +73,8 @@ struct so_out {
     enum so_out_kind kind;
     struct so_expr expr;
     enum so_aggregate aggregate;
-    bool has_cast;
+    bool has_cast, has_aggregate_cast;
+    enum so_type aggregate_cast;
     enum so_type cast, from; /* from: the type before the cast */
     const struct so_node *child;
     const struct so_out *inner; /* SPREAD: the child's own */
@@ -138,41 +141,46 @@ struct so_write {
     bool is_nothing;  /* an empty body: no statement at all */
 };
 
-struct so_plan {
+struct so_dialect;
+struct so_rest_plan {
     const struct so_request *request;
     const struct so_snapshot *snapshot;
     const struct so_identity *who;
     const struct so_rest_settings *settings;
+    const struct so_dialect *dialect;
     struct so_arena *arena;
     struct so_err *err;
     struct so_node top;
     unsigned node_count;
     bool needs_identity; /* some policy or default asks who the caller is */
     struct so_write write;
+    const struct so_json *rows;            /* of the body, each value of its column's type */
     const struct so_violation *violations; /* of the body; the request is refused */
     struct so_violation *violations_last;
 };
 
 /* `out` must stay where it is.  request, snapshot and who must outlive it. */
-int so_plan_make(const struct so_request *request, const struct so_snapshot *snapshot, const struct so_identity *who,
-                 const struct so_rest_settings *settings, struct so_arena *arena, struct so_plan *out,
-                 struct so_err *err) SO_MUST_CHECK;
+int so_rest_plan_make(const struct so_request *request, const struct so_snapshot *snapshot, const struct so_identity *who,
+                      const struct so_rest_settings *settings, struct so_arena *arena, struct so_rest_plan *out,
+                      struct so_err *err) SO_MUST_CHECK;
 
 /* ---- the parts ---- */
 
 /* embed.c: PGRST200, PGRST201. */
-int so_link_find(struct so_plan *p, const struct so_entity *from, struct so_str target, struct so_str hint,
+int so_link_find(struct so_rest_plan *p, const struct so_entity *from, struct so_str target, struct so_str hint,
                  struct so_link *out) SO_MUST_CHECK;
 /* expr.c: 42703; a path on what is no JSON: 42883. */
-int so_expr_resolve(struct so_plan *p, const struct so_entity *e, const struct so_field_name *field,
+int so_expr_resolve(struct so_rest_plan *p, const struct so_entity *e, const struct so_field_name *field,
                     struct so_expr *out) SO_MUST_CHECK;
 /* value.c: the condition's value in stored form; 22P02 when the text is none. */
-int so_value_convert(struct so_plan *p, struct so_cond *c, const struct so_filter *f, struct so_str text) SO_MUST_CHECK;
-int so_value_convert_list(struct so_plan *p, struct so_cond *c, const struct so_name *list) SO_MUST_CHECK;
+int so_value_convert(struct so_rest_plan *p, struct so_cond *c, const struct so_filter *f, struct so_str text) SO_MUST_CHECK;
+int so_value_convert_list(struct so_rest_plan *p, struct so_cond *c, const struct so_name *list) SO_MUST_CHECK;
+/* typed.c: p->rows of a body that is text, each value of its column's type. */
+int so_rows_type(struct so_rest_plan *p) SO_MUST_CHECK;
 /* write.c */
-int so_write_plan(struct so_plan *p) SO_MUST_CHECK;
+int so_write_plan(struct so_rest_plan *p) SO_MUST_CHECK;
 /* hint.c: the readable table or column whose name is nearest; p == NULL when none is near. */
-struct so_str so_hint_table(const struct so_plan *p, struct so_str name);
+struct so_str so_hint_table(const struct so_rest_plan *p, struct so_str name);
 double so_similarity(struct so_str a, struct so_str b);
 
 #endif

@@ -1,4 +1,5 @@
 /* prefer.c: the Prefer header (RFC 7240; PostgREST, ApiRequest/Preferences.hs). */
+#include "rest/errors.h"
 #include "rest/request.h"
 
 /* Each known preference, where it is kept, and as what. */
@@ -78,7 +79,7 @@ int so_prefer_check(const struct so_prefer *p, struct so_str invalid, struct so_
 {
     if (p->handling != SO_HANDLING_STRICT || invalid.n == 0)
         return SO_OK;
-    int rc = so_fail_http(err, SO_EINVAL, 400, "PGRST122", "Invalid preferences given with handling=strict");
+    int rc = so_fail_http(err, PGRST122);
     so_err_details(err, "Invalid preferences: %.*s", SO_STR_ARG(invalid));
     return rc;
 }

@@ -34,7 +34,7 @@ int so_rest_prepare(const struct so_rest_in *in, const struct so_snapshot *snaps
         return rc;
     }
     if (op->request.resource == SO_RESOURCE_RELATION) {
-        rc = so_plan_make(&op->request, snapshot, in->who, settings, arena, &op->plan, err);
+        rc = so_rest_plan_make(&op->request, snapshot, in->who, settings, arena, &op->plan, err);
         if (rc == SO_OK && op->request.verb != SO_VERB_INFO)
             rc = make_sql(op);
     }

@@ -5,6 +5,7 @@
  *   everything else                  is a filter
  */
 #include "core/utf8.h"
+#include "rest/errors.h"
 #include "rest/scan.h"
 
 static int hex_digit(char c)
@@ -51,7 +52,7 @@ int so_url_decode(struct so_arena *arena, struct so_str text, bool plus, struct 
         plain = so_str(copy, decode_into(copy, text, plus));
     }
     if (!so_utf8_valid(plain) || so_str_find_char(plain, '\0', 0) != SO_STR_NONE) {
-        int rc = so_fail_http(err, SO_EINVAL, 400, "PGRST100", "the URL is not valid UTF-8 or holds a NUL byte");
+        int rc = so_fail_http(err, PGRST100_UTF8);
         so_err_details(err, "Percent-encode text as UTF-8");
         return rc;
     }
@@ -138,9 +139,6 @@ static int parse_parameter(struct so_request *r, struct so_str key, struct so_st
     return so_filter_parse(r, key, value, err);
 }
 
-/* Supabase's gateway takes the key in the query, too; it is no filter. */
-static bool is_not_ours(struct so_str key) { return key.n == 0 || so_str_eq(key, SO_STR("apikey")); }
-
 int so_query_parse(struct so_request *r, struct so_str query, struct so_err *err)
 {
     struct so_str pair;
@@ -150,12 +148,12 @@ int so_query_parse(struct so_request *r, struct so_str query, struct so_err *err
         if (equals == SO_STR_NONE) /* a name without "=" is no parameter */
             continue;
         if (++count > SO_REST_ITEMS_MAX)
-            return so_fail_http(err, SO_ELIMIT, 400, "PGRST100", "more than %d parameters", SO_REST_ITEMS_MAX);
+            return so_fail_http(err, PGRST100_ITEMS, "failed to parse query string", SO_REST_ITEMS_MAX);
         struct so_str key, value;
         int rc = so_url_decode(r->arena, so_str_slice(pair, 0, equals), true, &key, err);
         if (rc == SO_OK)
             rc = so_url_decode(r->arena, so_str_slice(pair, equals + 1, pair.n), true, &value, err);
-        if (rc == SO_OK && !is_not_ours(key))
+        if (rc == SO_OK && key.n > 0)
             rc = parse_parameter(r, key, value, &seen, err);
         if (rc != SO_OK)
             return rc;

@@ -1,4 +1,5 @@
 /* range.c: limit=, offset= and the Range header (PostgREST, RangeQuery.hs). */
+#include "rest/errors.h"
 #include "rest/scan.h"
 
 int so_range_parse(struct so_request *r, struct so_str key, struct so_str value, struct so_err *err)
@@ -21,7 +22,7 @@ int so_range_parse(struct so_request *r, struct so_str key, struct so_str value,
         return SO_OK;
     }
     if (number < 0) {
-        rc = so_fail_http(err, SO_EINVAL, 416, "PGRST103", "Requested range not satisfiable");
+        rc = so_fail_http(err, PGRST103);
         so_err_details(err, "Limit should be greater than or equal to zero.");
         return rc;
     }
@@ -59,7 +60,7 @@ static int apply_header(struct so_request *r, struct so_str header, struct so_er
     if (top->has_limit && top->limit == 0)
         return SO_OK; /* limit=0 is asked for nothing, and gets it */
     if (from > to || first >= end) {
-        int rc = so_fail_http(err, SO_EINVAL, 416, "PGRST103", "Requested range not satisfiable");
+        int rc = so_fail_http(err, PGRST103);
         so_err_details(err, "The lower boundary must be lower than or equal to the upper boundary in the Range header.");
         return rc;
     }
@@ -73,6 +74,6 @@ static int apply_header(struct so_request *r, struct so_str header, struct so_er
 int so_range_finish(struct so_request *r, struct so_str range_header, struct so_err *err)
 {
     if (r->verb == SO_VERB_PUT && (r->top.has_limit || r->top.has_offset))
-        return so_fail_http(err, SO_EINVAL, 400, "PGRST114", "limit/offset querystring parameters are not allowed for PUT");
+        return so_fail_http(err, PGRST114);
     return apply_header(r, range_header, err);
 }

@@ -1,5 +1,6 @@
 /* request.c: method, path and headers; the parts do the rest. */
 #include "rest/request.h"
+#include "rest/errors.h"
 
 static const struct method_row {
     struct so_str name;
@@ -32,7 +33,7 @@ static int parse_path(struct so_request *r, struct so_str path, struct so_err *e
     if (path.n > 1 && path.p[path.n - 1] == '/')
         path.n--;
     if (path.n == 0 || so_str_find_char(path, '/', 0) != SO_STR_NONE)
-        return so_fail_http(err, SO_ENOTFOUND, 404, "PGRST125", "Invalid path specified in request URL");
+        return so_fail_http(err, PGRST125);
     return so_url_decode(r->arena, path, false, &r->name, err);
 }
 
@@ -53,8 +54,8 @@ static int parse_method(struct so_request *r, struct so_str method, const struct
         return SO_OK;
     }
     if (r->resource == SO_RESOURCE_FUNCTION)
-        return so_fail_http(err, SO_EINVAL, 405, "PGRST101", "Cannot use the %.*s method on RPC", SO_STR_ARG(method));
-    return so_fail_http(err, SO_EINVAL, 405, "PGRST117", "Unsupported HTTP method: %.*s", SO_STR_ARG(method));
+        return so_fail_http(err, PGRST101, SO_STR_ARG(method));
+    return so_fail_http(err, PGRST117, SO_STR_ARG(method));
 }
 
 /* The headers that matter, found in one pass. */
@@ -93,7 +94,7 @@ static int check_profile(struct so_request *r, const struct headers *h, struct s
     r->named_schema = profile.p != NULL;
     if (profile.p == NULL || so_str_eq(profile, SO_STR("public")))
         return SO_OK;
-    int rc = so_fail_http(err, SO_EINVAL, 406, "PGRST106", "Invalid schema: %.*s", SO_STR_ARG(profile));
+    int rc = so_fail_http(err, PGRST106, SO_STR_ARG(profile));
     so_err_hint(err, "Only the following schemas are exposed: public");
     return rc;
 }

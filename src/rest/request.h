@@ -164,6 +164,7 @@ struct so_payload {
     const struct so_str *keys; /* of the first row, each once; all rows have the same unless columns= was given */
     size_t key_count;
     bool is_array; /* the body was one: violations name the row */
+    bool is_text;  /* CSV or a form: every value is a string, whatever the column is */
 };
 
 enum so_verb { SO_VERB_READ, SO_VERB_INSERT, SO_VERB_UPDATE, SO_VERB_PUT, SO_VERB_DELETE, SO_VERB_INFO };

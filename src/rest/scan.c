@@ -1,5 +1,6 @@
 /* scan.c: names, quoted names, JSON paths (PostgREST, ApiRequest/QueryParams.hs: pFieldName, pQuotedValue, pJsonPath). */
 #include "rest/scan.h"
+#include "rest/errors.h"
 
 #include "core/utf8.h"
 
@@ -20,8 +21,7 @@ void so_scan_blanks(struct so_scan *s)
 int so_scan_fail(struct so_scan *s, const char *expecting)
 {
     size_t column = so_utf8_length(so_str_slice(s->text, 0, s->at)) + 1;
-    int rc = so_fail_http(s->err, SO_EINVAL, 400, "PGRST100", "\"%s (%.*s)\" (line 1, column %zu)", s->what,
-                          SO_STR_ARG(s->text), column);
+    int rc = so_fail_http(s->err, PGRST100_PARSE, s->what, SO_STR_ARG(s->text), column);
     size_t next = s->at;
     if (so_utf8_next(s->text, &next) < 0)
         so_err_details(s->err, "unexpected end of input expecting %s", expecting);
@@ -34,7 +34,7 @@ int so_scan_count(struct so_scan *s)
 {
     if (++s->items <= SO_REST_ITEMS_MAX)
         return SO_OK;
-    return so_fail_http(s->err, SO_ELIMIT, 400, "PGRST100", "%s: more than %d items", s->what, SO_REST_ITEMS_MAX);
+    return so_fail_http(s->err, PGRST100_ITEMS, s->what, SO_REST_ITEMS_MAX);
 }
 
 /* Bytes above 0x7F are letters of some alphabet. */

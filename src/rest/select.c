@@ -4,6 +4,7 @@
  *   item  = "*" | [alias ":"] name [path] ["::" type] ["." aggregate "()"] ["::" type]
  *         | [alias ":"] name *("!" hint) "(" items ")"   | "..." name *("!" hint) "(" items ")"
  */
+#include "rest/errors.h"
 #include "rest/scan.h"
 
 static const struct {
@@ -133,7 +134,7 @@ static int scan_items(struct so_scan *s, unsigned depth, const struct so_select 
     const struct so_select **end = out;
     *out = NULL;
     if (depth > SO_REST_DEPTH_MAX)
-        return so_fail_http(s->err, SO_ELIMIT, 400, "PGRST100", "select is nested deeper than %d levels", SO_REST_DEPTH_MAX);
+        return so_fail_http(s->err, PGRST100_DEPTH, s->what, SO_REST_DEPTH_MAX);
     so_scan_blanks(s);
     if (so_scan_end(s) || so_scan_peek(s) == ')')
         return SO_OK; /* select= and rel(): nothing is a list, too */

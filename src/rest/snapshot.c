@@ -2,6 +2,7 @@
 #include "rest/snapshot.h"
 
 #include "core/mem.h"
+#include "rest/text.h"
 
 enum { JOINED_MAX = 64 * 1024 * 1024 };
 
@@ -22,12 +23,16 @@ static int join_columns(struct so_arena *arena, struct so_entity *e, struct so_e
     for (size_t i = 0; i < count; i++) {
         const struct so_column *column = &e->relation->columns[i];
         fields[i] = (struct so_field){so_field_key(arena, column->name), SO_FIELD_VALUE, column->type};
-        if (fields[i].key.p == NULL)
+        struct so_text quoted;
+        so_text_init(&quoted, arena, column->name.n + 2);
+        so_text_name(&quoted, column->name);
+        if (fields[i].key.p == NULL || quoted.failed)
             return so_err_oom(err);
         columns[i] = (struct so_entity_column){
             .column = column,
             .rule = e->table == NULL ? NULL : so_table_field(e->table, column->name),
             .field = fields[i],
+            .quoted = so_text_get(&quoted),
         };
     }
     e->columns = columns;

@@ -10,6 +10,7 @@ struct so_entity_column {
     const struct so_column *column;
     const struct so_field_rule *rule; /* NULL when no schema file speaks of it */
     struct so_field field;            /* how it is written into an answer */
+    struct so_str quoted;             /* "name", as SQL has it */
 };
 
 struct so_entity {

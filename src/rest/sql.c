@@ -10,26 +10,14 @@
  * Parameters have explicit numbers.  :auth_uid, :auth_role and :auth_jwt, which policies use by name, are the numbers 1 to
  * 3: a common table expression that nobody reads names them first, wherever in the text they are used. SQLite's RETURNING
  * sees the written row under the table's own name only, so the target of a write has no alias. */
-#include "rest/sql.h"
-
-#include "rest/dialect.h"
+#include "rest/sql_int.h"
 
 #define IDENTITY "WITH so_who(uid, role, jwt) AS (SELECT :auth_uid, :auth_role, :auth_jwt) "
-enum { IDENTITY_PARAMS = 3, TEXT_FIRST = 1024, PARAMS_FIRST = 16 };
+enum { IDENTITY_PARAMS = 3, TEXT_FIRST = 512, PARAMS_FIRST = 8 };
 
-struct builder {
-    struct so_text text;
-    struct so_plan *plan;
-    const struct so_dialect *dialect;
-    struct so_param *params;
-    size_t count, cap;
-    int base;
-    int input; /* number of the body's parameter, 0 until it is used */
-};
-
-static void start(struct builder *b, struct so_plan *p)
+void so_sqlb_start(struct so_sqlb *b, struct so_rest_plan *p)
 {
-    *b = (struct builder){.plan = p, .dialect = &so_dialect_sqlite, .cap = PARAMS_FIRST};
+    *b = (struct so_sqlb){.plan = p, .dialect = p->dialect, .cap = PARAMS_FIRST};
     so_text_init(&b->text, p->arena, TEXT_FIRST);
     b->params = so_alloc(p->arena, PARAMS_FIRST * sizeof(*b->params));
     b->text.failed |= b->params == NULL;
@@ -39,7 +27,7 @@ static void start(struct builder *b, struct so_plan *p)
     }
 }
 
-static int finish(const struct builder *b, struct so_sql *out)
+int so_sqlb_finish(const struct so_sqlb *b, struct so_sql *out)
 {
     if (b->text.failed)
         return so_err_oom(b->plan->err);
@@ -49,7 +37,7 @@ static int finish(const struct builder *b, struct so_sql *out)
 
 /* ---- parameters ---- */
 
-static int add_param(struct builder *b, const struct so_param *param)
+int so_sqlb_add_param(struct so_sqlb *b, const struct so_param *param)
 {
     if (b->text.failed)
         return 0;
@@ -67,24 +55,27 @@ static int add_param(struct builder *b, const struct so_param *param)
     return b->base + (int)b->count;
 }
 
-static void put_number(struct builder *b, int number)
+void so_sqlb_put_number(struct so_sqlb *b, int number)
 {
     so_text_char(&b->text, '?');
     so_text_u64(&b->text, (uint64_t)number);
 }
 
-static void put_param(struct builder *b, const struct so_param *param) { put_number(b, add_param(b, param)); }
+static void put_param(struct so_sqlb *b, const struct so_param *param)
+{
+    so_sqlb_put_number(b, so_sqlb_add_param(b, param));
+}
 
-static void put_i64(struct builder *b, int64_t value) { put_param(b, &(struct so_param){.kind = SO_PARAM_INT, .i = value}); }
+static void put_i64(struct so_sqlb *b, int64_t value) { put_param(b, &(struct so_param){.kind = SO_PARAM_INT, .i = value}); }
 
-static void put_shape(struct builder *b, const struct so_shape *shape)
+static void put_shape(struct so_sqlb *b, const struct so_shape *shape)
 {
     put_param(b, &(struct so_param){.kind = SO_PARAM_SHAPE, .pointer = shape});
 }
 
 /* ---- columns and templates ---- */
 
-static void put_alias(struct builder *b, const struct so_node *node)
+static void put_alias(struct so_sqlb *b, const struct so_node *node)
 {
     if (node->is_target) {
         so_text_name(&b->text, node->entity->relation->name);
@@ -94,43 +85,63 @@ static void put_alias(struct builder *b, const struct so_node *node)
     so_text_u64(&b->text, node->number);
 }
 
-static void put_column(struct builder *b, const struct so_node *node, const struct so_column *column)
+static void put_column(struct so_sqlb *b, const struct so_node *node, const struct so_column *column)
 {
     put_alias(b, node);
     so_text_char(&b->text, '.');
     so_text_name(&b->text, column->name);
 }
 
-/* What $c, $v and $p stand for while a template is written. */
-struct slots {
+static void put_entity_column(struct so_sqlb *b, const struct so_node *node, const struct so_entity_column *column)
+{
+    put_alias(b, node);
+    so_text_char(&b->text, '.');
+    so_text_str(&b->text, column->quoted);
+}
+
+/* A value as templates around a column: $c in one is the next, the innermost one's is the column itself.
+ * CAST(sum(t0."a") AS TEXT) is {"CAST($c AS TEXT)", "sum($c)"}. */
+enum { LAYERS_MAX = 4 };
+struct layers {
+    const char *templates[LAYERS_MAX + 1]; /* the outermost first */
+    int count;
     const struct so_node *node;
     const struct so_expr *expr;
-    const char *column_template; /* what $c is made by; NULL: the bare column */
-    const struct so_param *value;
-    int value_number; /* 0 until it is used: a template may use it twice */
+    const struct so_param *value; /* $v */
+    int value_number;             /* 0 until it is used: a template may use it twice */
 };
 
-static void put_template(struct builder *b, const char *template, struct slots *s)
+static void add_layer(struct layers *l, const char *template)
 {
-    for (;;) {
-        const char *dollar = strchr(template, '$');
-        if (dollar == NULL)
-            break;
+    if (template != NULL && l->count < LAYERS_MAX)
+        l->templates[l->count++] = template;
+}
+
+static void put_layer(struct so_sqlb *b, struct layers *l, int level);
+
+static void put_slot(struct so_sqlb *b, struct layers *l, int level, char slot)
+{
+    switch (slot) {
+    case 'v':
+        if (l->value_number == 0)
+            l->value_number = so_sqlb_add_param(b, l->value);
+        so_sqlb_put_number(b, l->value_number);
+        break;
+    case 'p': put_param(b, &(struct so_param){.kind = SO_PARAM_TEXT, .text = l->expr->path}); break;
+    default: put_layer(b, l, level + 1); break;
+    }
+}
+
+static void put_layer(struct so_sqlb *b, struct layers *l, int level)
+{
+    const char *template = l->templates[level];
+    if (template == NULL) {
+        put_entity_column(b, l->node, l->expr->column);
+        return;
+    }
+    for (const char *dollar; (dollar = strchr(template, '$')) != NULL; template = dollar + 2) {
         so_text_put(&b->text, template, (size_t)(dollar - template));
-        if (dollar[1] == 'v') {
-            if (s->value_number == 0)
-                s->value_number = add_param(b, s->value);
-            put_number(b, s->value_number);
-        } else if (dollar[1] == 'p') {
-            put_param(b, &(struct so_param){.kind = SO_PARAM_TEXT, .text = s->expr->path});
-        } else if (s->column_template != NULL) {
-            struct slots inner = *s;
-            inner.column_template = NULL;
-            put_template(b, s->column_template, &inner);
-        } else {
-            put_column(b, s->node, s->expr->column->column);
-        }
-        template = dollar + 2;
+        put_slot(b, l, level, dollar[1]);
     }
     so_text_c(&b->text, template);
 }
@@ -138,7 +149,7 @@ static void put_template(struct builder *b, const char *template, struct slots *
 /* How what a path finds is read: as JSON, as text, or as a value that sorts and compares. */
 enum reading { AS_WRITTEN, AS_VALUE };
 
-static const char *path_template(const struct builder *b, const struct so_expr *e, enum reading reading)
+static const char *path_template(const struct so_sqlb *b, const struct so_expr *e, enum reading reading)
 {
     if (e->path.p == NULL)
         return NULL;
@@ -147,11 +158,11 @@ static const char *path_template(const struct builder *b, const struct so_expr *
     return reading == AS_VALUE ? b->dialect->path_value : b->dialect->path_json;
 }
 
-static void put_expr(struct builder *b, const struct so_node *node, const struct so_expr *e, enum reading reading)
+static void put_expr(struct so_sqlb *b, const struct so_node *node, const struct so_expr *e, enum reading reading)
 {
-    const char *path = path_template(b, e, reading);
-    struct slots s = {.node = node, .expr = e};
-    put_template(b, path == NULL ? "$c" : path, &s);
+    struct layers l = {.node = node, .expr = e};
+    add_layer(&l, path_template(b, e, reading));
+    put_layer(b, &l, 0);
 }
 
 /* A decimal is kept as text; greater and less ask for its value. */
@@ -159,7 +170,7 @@ static bool is_decimal(const struct so_expr *e) { return e->path.p == NULL && e-
 
 /* ---- tables ---- */
 
-static void put_guarded(struct builder *b, const struct so_entity *e, const struct so_policy *policy)
+void so_sqlb_put_guarded(struct so_sqlb *b, const struct so_entity *e, const struct so_policy *policy)
 {
     if (policy->kind == SO_POLICY_ALLOW) {
         so_text_name(&b->text, e->relation->name);
@@ -175,28 +186,28 @@ static void put_guarded(struct builder *b, const struct so_entity *e, const stru
     so_text_char(&b->text, ')');
 }
 
-static void put_from(struct builder *b, const struct so_node *node)
+static void put_from(struct so_sqlb *b, const struct so_node *node)
 {
     so_text_lit(&b->text, " FROM ");
-    put_guarded(b, node->entity, node->policy);
+    so_sqlb_put_guarded(b, node->entity, node->policy);
     so_text_char(&b->text, ' ');
     put_alias(b, node);
     if (node->link.junction == NULL)
         return;
     so_text_lit(&b->text, ", ");
-    put_guarded(b, node->link.junction, node->junction_policy);
+    so_sqlb_put_guarded(b, node->link.junction, node->junction_policy);
     so_text_lit(&b->text, " j");
     so_text_u64(&b->text, node->number);
 }
 
 /* " WHERE " once, " AND " after that. */
-static void put_and(struct builder *b, bool *first)
+void so_sqlb_put_and(struct so_sqlb *b, bool *first)
 {
     so_text_c(&b->text, *first ? " WHERE " : " AND ");
     *first = false;
 }
 
-static void put_junction_column(struct builder *b, const struct so_node *node, const struct so_column *column)
+static void put_junction_column(struct so_sqlb *b, const struct so_node *node, const struct so_column *column)
 {
     so_text_char(&b->text, 'j');
     so_text_u64(&b->text, node->number);
@@ -204,12 +215,12 @@ static void put_junction_column(struct builder *b, const struct so_node *node, c
     so_text_name(&b->text, column->name);
 }
 
-static void put_link(struct builder *b, const struct so_node *parent, const struct so_node *child, bool *first)
+static void put_link(struct so_sqlb *b, const struct so_node *parent, const struct so_node *child, bool *first)
 {
     const struct so_foreign_key *k = child->link.key, *far = child->link.far;
     for (size_t i = 0; i < k->column_count; i++) {
         const struct so_column *from = &k->from->columns[k->from_columns[i]], *to = &k->to->columns[k->to_columns[i]];
-        put_and(b, first);
+        so_sqlb_put_and(b, first);
         if (far != NULL)
             put_junction_column(b, child, from);
         else
@@ -218,7 +229,7 @@ static void put_link(struct builder *b, const struct so_node *parent, const stru
         put_column(b, parent, far == NULL && child->link.parent_holds_key ? from : to);
     }
     for (size_t i = 0; far != NULL && i < far->column_count; i++) {
-        put_and(b, first);
+        so_sqlb_put_and(b, first);
         put_junction_column(b, child, &far->from->columns[far->from_columns[i]]);
         so_text_lit(&b->text, " = ");
         put_column(b, child, &far->to->columns[far->to_columns[i]]);
@@ -227,9 +238,9 @@ static void put_link(struct builder *b, const struct so_node *parent, const stru
 
 /* ---- conditions ---- */
 
-static void put_where(struct builder *b, const struct so_node *node, const struct so_node *parent);
+static void put_where(struct so_sqlb *b, const struct so_node *node, const struct so_node *parent);
 
-static void put_exists(struct builder *b, const struct so_node *parent, const struct so_node *child)
+static void put_exists(struct so_sqlb *b, const struct so_node *parent, const struct so_node *child)
 {
     so_text_lit(&b->text, "EXISTS (SELECT 1");
     put_from(b, child);
@@ -237,28 +248,32 @@ static void put_exists(struct builder *b, const struct so_node *parent, const st
     so_text_char(&b->text, ')');
 }
 
-static void put_compare(struct builder *b, const struct so_node *node, const struct so_cond *c)
+/* data->a=eq."x": both sides in the database's one spelling of JSON. */
+static void put_json_compare(struct so_sqlb *b, const struct so_node *node, const struct so_cond *c)
 {
-    const struct so_dialect_operator *op = &b->dialect->operators[c->op];
-    bool by_value = !c->as_json && !op->is_set;
-    struct slots s = {.node = node, .expr = &c->expr, .value = &c->value};
-    s.column_template = path_template(b, &c->expr, by_value ? AS_VALUE : AS_WRITTEN);
-    if (op->is_ordering && is_decimal(&c->expr))
-        s.column_template = b->dialect->decimal_order;
-    if (c->as_json) {
-        /* data->a=eq."x": both sides in the database's one spelling of JSON */
-        put_expr(b, node, &c->expr, AS_WRITTEN);
-        so_text_c(&b->text, b->dialect->json_operators[c->op]);
-        s.column_template = NULL;
-        put_template(b, b->dialect->json_value, &s);
-        return;
-    }
-    put_template(b, op->sql, &s);
+    struct layers value = {.node = node, .expr = &c->expr, .value = &c->value};
+    add_layer(&value, b->dialect->json_value);
+    put_expr(b, node, &c->expr, AS_WRITTEN);
+    so_text_c(&b->text, b->dialect->json_operators[c->op]);
+    put_layer(b, &value, 0);
 }
 
-static void put_cond(struct builder *b, const struct so_node *node, const struct so_cond *c);
+static void put_compare(struct so_sqlb *b, const struct so_node *node, const struct so_cond *c)
+{
+    const struct so_dialect_operator *op = &b->dialect->operators[c->op];
+    struct layers l = {.node = node, .expr = &c->expr, .value = &c->value};
+    if (c->as_json) {
+        put_json_compare(b, node, c);
+        return;
+    }
+    add_layer(&l, op->sql);
+    if (op->is_ordering && is_decimal(&c->expr))
+        add_layer(&l, b->dialect->decimal_order);
+    add_layer(&l, path_template(b, &c->expr, op->is_set ? AS_WRITTEN : AS_VALUE));
+    put_layer(b, &l, 0);
+}
 
-static void put_list(struct builder *b, const struct so_node *node, const struct so_cond *list, const char *between)
+static void put_list(struct so_sqlb *b, const struct so_node *node, const struct so_cond *list, const char *between)
 {
     so_text_char(&b->text, '(');
     if (list == NULL)
@@ -266,12 +281,12 @@ static void put_list(struct builder *b, const struct so_node *node, const struct
     for (const struct so_cond *c = list; c != NULL; c = c->next) {
         if (c != list)
             so_text_c(&b->text, between);
-        put_cond(b, node, c);
+        so_sqlb_put_cond(b, node, c);
     }
     so_text_char(&b->text, ')');
 }
 
-static void put_cond(struct builder *b, const struct so_node *node, const struct so_cond *c)
+void so_sqlb_put_cond(struct so_sqlb *b, const struct so_node *node, const struct so_cond *c)
 {
     if (c->negated)
         so_text_lit(&b->text, "NOT (");
@@ -290,26 +305,25 @@ static void put_cond(struct builder *b, const struct so_node *node, const struct
 }
 
 /* The link to the parent (NULL for the top), the node's own conditions, and what !inner asks. */
-static void put_where(struct builder *b, const struct so_node *node, const struct so_node *parent)
+static void put_where(struct so_sqlb *b, const struct so_node *node, const struct so_node *parent)
 {
     bool first = true;
     if (parent != NULL)
         put_link(b, parent, node, &first);
     for (const struct so_cond *c = node->where; c != NULL; c = c->next) {
-        put_and(b, &first);
-        put_cond(b, node, c);
+        so_sqlb_put_and(b, &first);
+        so_sqlb_put_cond(b, node, c);
     }
     for (const struct so_node *child = node->children; child != NULL; child = child->next)
         if (child->join == SO_JOIN_INNER) {
-            put_and(b, &first);
+            so_sqlb_put_and(b, &first);
             put_exists(b, node, child);
         }
 }
 
 /* ---- outputs ---- */
 
-static void put_outs(struct builder *b, const struct so_node *node, bool named);
-static void put_tail(struct builder *b, const struct so_node *node);
+static void put_tail(struct so_sqlb *b, const struct so_node *node);
 
 /* A to-many resource that is sorted, cut or grouped needs its rows first and the array after that. */
 static bool needs_inner_select(const struct so_node *node)
@@ -317,7 +331,7 @@ static bool needs_inner_select(const struct so_node *node)
     return node->sorts != NULL || node->limit >= 0 || node->offset > 0 || node->has_aggregates;
 }
 
-static void put_embed(struct builder *b, const struct so_node *parent, const struct so_node *child)
+static void put_embed(struct so_sqlb *b, const struct so_node *parent, const struct so_node *child)
 {
     bool to_one = so_link_is_to_one(&child->link);
     so_text_lit(&b->text, "(SELECT ");
@@ -325,7 +339,7 @@ static void put_embed(struct builder *b, const struct so_node *parent, const str
     put_shape(b, &child->shape);
     if (to_one || !needs_inner_select(child)) {
         so_text_lit(&b->text, ", ");
-        put_outs(b, child, false);
+        so_sqlb_put_outs(b, child, false);
         so_text_char(&b->text, ')');
         put_from(b, child);
         put_where(b, child, parent);
@@ -337,45 +351,45 @@ static void put_embed(struct builder *b, const struct so_node *parent, const str
         so_text_u64(&b->text, i);
     }
     so_text_lit(&b->text, ") FROM (SELECT ");
-    put_outs(b, child, true);
+    so_sqlb_put_outs(b, child, true);
     put_from(b, child);
     put_where(b, child, parent);
     put_tail(b, child);
     so_text_lit(&b->text, "))");
 }
 
-static void put_spread(struct builder *b, const struct so_node *parent, const struct so_out *out);
+static void put_spread(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out);
 
-static void put_plain(struct builder *b, const struct so_node *node, const struct so_out *out)
+static const char *cast_template(const struct so_sqlb *b, enum so_type from, enum so_type to)
 {
-    struct slots s = {.node = node, .expr = &out->expr, .column_template = path_template(b, &out->expr, AS_WRITTEN)};
-    const char *cast = "$c";
-    if (out->has_cast) {
-        cast = b->dialect->casts[out->cast];
-        if (out->cast == SO_TYPE_TEXT && out->from == SO_TYPE_BOOLEAN)
-            cast = b->dialect->cast_boolean_text;
-    }
-    if (out->aggregate == SO_AGG_NONE) {
-        put_template(b, cast, &s);
-        return;
-    }
-    const char *aggregate = b->dialect->aggregates[out->aggregate], *hole = strstr(aggregate, "$c");
-    so_text_put(&b->text, aggregate, (size_t)(hole - aggregate));
-    put_template(b, cast, &s);
-    so_text_c(&b->text, hole + 2);
+    return from == SO_TYPE_BOOLEAN && to == SO_TYPE_TEXT ? b->dialect->cast_boolean_text : b->dialect->casts[to];
 }
 
-static void put_out(struct builder *b, const struct so_node *node, const struct so_out *out)
+/* a->b::int.sum()::text, from the outside in. */
+static void put_plain(struct so_sqlb *b, const struct so_node *node, const struct so_out *out)
+{
+    struct layers l = {.node = node, .expr = &out->expr};
+    if (out->has_aggregate_cast)
+        add_layer(&l, b->dialect->casts[out->aggregate_cast]);
+    add_layer(&l, out->kind == SO_OUT_COUNT ? "count(*)" : b->dialect->aggregates[out->aggregate]);
+    if (out->has_cast)
+        add_layer(&l, cast_template(b, out->from, out->cast));
+    if (out->kind == SO_OUT_EXPR)
+        add_layer(&l, path_template(b, &out->expr, AS_WRITTEN));
+    put_layer(b, &l, 0);
+}
+
+static void put_out(struct so_sqlb *b, const struct so_node *node, const struct so_out *out)
 {
     switch (out->kind) {
-    case SO_OUT_EXPR: put_plain(b, node, out); break;
-    case SO_OUT_COUNT: so_text_lit(&b->text, "count(*)"); break;
+    case SO_OUT_EXPR:
+    case SO_OUT_COUNT: put_plain(b, node, out); break;
     case SO_OUT_EMBED: put_embed(b, node, out->child); break;
     case SO_OUT_SPREAD: put_spread(b, node, out); break;
     }
 }
 
-static void put_spread(struct builder *b, const struct so_node *parent, const struct so_out *out)
+static void put_spread(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out)
 {
     so_text_lit(&b->text, "(SELECT ");
     put_out(b, out->child, out->inner);
@@ -385,7 +399,7 @@ static void put_spread(struct builder *b, const struct so_node *parent, const st
 }
 
 /* named: AS c0, c1, ... for the select around it. */
-static void put_outs(struct builder *b, const struct so_node *node, bool named)
+void so_sqlb_put_outs(struct so_sqlb *b, const struct so_node *node, bool named)
 {
     size_t i = 0;
     for (const struct so_out *out = node->outs; out != NULL; out = out->next, i++) {
@@ -403,7 +417,7 @@ static void put_outs(struct builder *b, const struct so_node *node, bool named)
 
 /* ---- GROUP BY, ORDER BY, LIMIT ---- */
 
-static void put_group(struct builder *b, const struct so_node *node)
+static void put_group(struct so_sqlb *b, const struct so_node *node)
 {
     const char *before = " GROUP BY ";
     size_t position = 1;
@@ -416,18 +430,15 @@ static void put_group(struct builder *b, const struct so_node *node)
     }
 }
 
-static void put_sort_key(struct builder *b, const struct so_node *node, const struct so_sort *sort)
+static void put_sort_key(struct so_sqlb *b, const struct so_node *node, const struct so_sort *sort)
 {
-    if (is_decimal(&sort->expr)) {
-        struct slots s = {.node = node, .expr = &sort->expr};
-        put_template(b, b->dialect->decimal_order, &s);
-        return;
-    }
-    put_expr(b, node, &sort->expr, AS_VALUE);
+    struct layers l = {.node = node, .expr = &sort->expr};
+    add_layer(&l, is_decimal(&sort->expr) ? b->dialect->decimal_order : path_template(b, &sort->expr, AS_VALUE));
+    put_layer(b, &l, 0);
 }
 
 /* PostgreSQL takes NULL for the largest value.  Where no NULL can be, nothing is said, so that an index can serve. */
-static void put_nulls(struct builder *b, const struct so_sort *sort)
+static void put_nulls(struct so_sqlb *b, const struct so_sort *sort)
 {
     bool never = sort->related == NULL && sort->expr.path.p == NULL && sort->expr.column->column->not_null;
     bool first = sort->nulls == SO_NULLS_DEFAULT ? sort->descending : sort->nulls == SO_NULLS_FIRST;
@@ -435,7 +446,7 @@ static void put_nulls(struct builder *b, const struct so_sort *sort)
         so_text_c(&b->text, first ? " NULLS FIRST" : " NULLS LAST");
 }
 
-static void put_tail(struct builder *b, const struct so_node *node)
+static void put_tail(struct so_sqlb *b, const struct so_node *node)
 {
     put_group(b, node);
     for (const struct so_sort *sort = node->sorts; sort != NULL; sort = sort->next) {
@@ -465,318 +476,31 @@ static void put_tail(struct builder *b, const struct so_node *node)
 
 /* ---- reads ---- */
 
-int so_sql_read(struct so_plan *p, struct so_sql *out)
+int so_sql_read(struct so_rest_plan *p, struct so_sql *out)
 {
-    struct builder b;
-    start(&b, p);
+    struct so_sqlb b;
+    so_sqlb_start(&b, p);
     so_text_lit(&b.text, "SELECT ");
-    put_outs(&b, &p->top, false);
+    so_sqlb_put_outs(&b, &p->top, false);
     put_from(&b, &p->top);
     put_where(&b, &p->top, NULL);
     put_tail(&b, &p->top);
-    return finish(&b, out);
+    return so_sqlb_finish(&b, out);
 }
 
-int so_sql_count(struct so_plan *p, struct so_sql *out)
+int so_sql_count(struct so_rest_plan *p, struct so_sql *out)
 {
-    struct builder b;
-    start(&b, p);
+    struct so_sqlb b;
+    so_sqlb_start(&b, p);
     bool grouped = p->top.has_aggregates;
     so_text_c(&b.text, grouped ? "SELECT count(*) FROM (SELECT " : "SELECT count(*)");
     if (grouped)
-        put_outs(&b, &p->top, true);
+        so_sqlb_put_outs(&b, &p->top, true);
     put_from(&b, &p->top);
     put_where(&b, &p->top, NULL);
     if (grouped) {
         put_group(&b, &p->top);
         so_text_char(&b.text, ')');
     }
-    return finish(&b, out);
-}
-
-/* ---- writes ---- */
-
-static void put_input(struct builder *b)
-{
-    if (b->input == 0)
-        b->input = add_param(b, &(struct so_param){.kind = SO_PARAM_INPUT, .pointer = &b->plan->write.input});
-    put_number(b, b->input);
-}
-
-/* One member of the body's row `row` ("i" in a SELECT over all rows). */
-static void put_member(struct builder *b, const char *function, const char *row, int column)
-{
-    so_text_c(&b->text, function);
-    put_input(b);
-    so_text_lit(&b->text, ", ");
-    so_text_c(&b->text, row);
-    so_text_lit(&b->text, ", ");
-    so_text_u64(&b->text, (uint64_t)column);
-    so_text_char(&b->text, ')');
-}
-
-static void put_default(struct builder *b, const struct so_set *set)
-{
-    if (set->default_sql.p == NULL) {
-        so_text_lit(&b->text, "NULL");
-        return;
-    }
-    so_text_char(&b->text, '(');
-    so_text_str(&b->text, set->default_sql);
-    so_text_char(&b->text, ')');
-}
-
-static void put_set_value(struct builder *b, const struct so_set *set, const char *row)
-{
-    if (set->input < 0) {
-        put_default(b, set);
-        return;
-    }
-    if (!b->plan->write.missing_default) {
-        put_member(b, b->dialect->input_value, row, set->input);
-        return;
-    }
-    so_text_lit(&b->text, "CASE WHEN ");
-    put_member(b, b->dialect->input_has, row, set->input);
-    so_text_lit(&b->text, " THEN ");
-    put_member(b, b->dialect->input_value, row, set->input);
-    so_text_lit(&b->text, " ELSE ");
-    put_default(b, set);
-    so_text_lit(&b->text, " END");
-}
-
-static void put_policy(struct builder *b, const struct so_policy *policy)
-{
-    so_text_char(&b->text, '(');
-    if (policy->kind == SO_POLICY_SQL)
-        so_text_str(&b->text, policy->sql);
-    else
-        so_text_char(&b->text, policy->kind == SO_POLICY_ALLOW ? '1' : '0');
-    so_text_char(&b->text, ')');
-}
-
-static void put_policies(struct builder *b, const struct so_policy *const *policies, size_t count, bool *first)
-{
-    for (size_t i = 0; i < count; i++)
-        if (policies[i]->kind != SO_POLICY_ALLOW) {
-            put_and(b, first);
-            put_policy(b, policies[i]);
-        }
-}
-
-/* The policy over the row that an upsert leaves: the names it uses stand for the new values. */
-static void put_changed_policy(struct builder *b)
-{
-    const struct so_plan *p = b->plan;
-    const struct so_relation *r = p->top.entity->relation;
-    so_text_lit(&b->text, "(SELECT ");
-    put_policy(b, p->write.changed_row);
-    so_text_lit(&b->text, " FROM (SELECT ");
-    for (size_t i = 0; i < r->column_count; i++) {
-        bool from_body = false;
-        for (const struct so_set *s = p->write.sets; s != NULL; s = s->next)
-            from_body |= s->column->column == &r->columns[i] && s->input >= 0;
-        if (i > 0)
-            so_text_lit(&b->text, ", ");
-        if (from_body)
-            so_text_lit(&b->text, "excluded");
-        else
-            so_text_name(&b->text, r->name);
-        so_text_char(&b->text, '.');
-        so_text_name(&b->text, r->columns[i].name);
-        so_text_lit(&b->text, " AS ");
-        so_text_name(&b->text, r->columns[i].name);
-    }
-    so_text_lit(&b->text, "))");
-}
-
-static void put_merge(struct builder *b)
-{
-    const struct so_write *w = &b->plan->write;
-    const char *before = " DO UPDATE SET ";
-    bool first = true;
-    for (const struct so_set *s = w->sets; s != NULL; s = s->next) {
-        if (s->input < 0)
-            continue;
-        so_text_c(&b->text, before);
-        so_text_name(&b->text, s->column->column->name);
-        so_text_lit(&b->text, " = excluded.");
-        so_text_name(&b->text, s->column->column->name);
-        before = ", ";
-    }
-    if (before[0] != ',') {
-        so_text_lit(&b->text, " DO NOTHING");
-        return;
-    }
-    put_policies(b, w->old_row, COUNT_OF(w->old_row), &first);
-    if (w->changed_row->kind != SO_POLICY_ALLOW) {
-        put_and(b, &first);
-        put_changed_policy(b);
-    }
-}
-
-static void put_conflict(struct builder *b)
-{
-    const struct so_write *w = &b->plan->write;
-    if (w->resolution == SO_RESOLUTION_NONE)
-        return;
-    so_text_lit(&b->text, " ON CONFLICT (");
-    for (size_t i = 0; i < w->conflict_count; i++) {
-        if (i > 0)
-            so_text_lit(&b->text, ", ");
-        so_text_name(&b->text, w->conflict[i]->column->name);
-    }
-    so_text_char(&b->text, ')');
-    if (w->resolution == SO_RESOLUTION_MERGE)
-        put_merge(b);
-    else
-        so_text_lit(&b->text, " DO NOTHING");
-}
-
-static void put_insert(struct builder *b)
-{
-    const struct so_write *w = &b->plan->write;
-    so_text_lit(&b->text, "INSERT INTO ");
-    so_text_name(&b->text, b->plan->top.entity->relation->name);
-    for (const struct so_set *s = w->sets; s != NULL; s = s->next) {
-        so_text_c(&b->text, s == w->sets ? "(" : ", ");
-        so_text_name(&b->text, s->column->column->name);
-    }
-    so_text_c(&b->text, w->sets == NULL ? " SELECT " : ") SELECT ");
-    for (const struct so_set *s = w->sets; s != NULL; s = s->next) {
-        if (s != w->sets)
-            so_text_lit(&b->text, ", ");
-        put_set_value(b, s, "i");
-    }
-    so_text_lit(&b->text, " FROM so_input(");
-    put_input(b);
-    so_text_lit(&b->text, ") WHERE 1"); /* without WHERE, ON could belong to a join (sqlite.org/lang_upsert.html) */
-    put_conflict(b);
-}
-
-static void put_changes(struct builder *b)
-{
-    const struct so_write *w = &b->plan->write;
-    const struct so_node *top = &b->plan->top;
-    bool first = true;
-    if (b->plan->request->verb == SO_VERB_DELETE) {
-        so_text_lit(&b->text, "DELETE FROM ");
-        so_text_name(&b->text, top->entity->relation->name);
-    } else {
-        so_text_lit(&b->text, "UPDATE ");
-        so_text_name(&b->text, top->entity->relation->name);
-    }
-    for (const struct so_set *s = w->sets; s != NULL; s = s->next) {
-        so_text_c(&b->text, s == w->sets ? " SET " : ", ");
-        so_text_name(&b->text, s->column->column->name);
-        so_text_lit(&b->text, " = ");
-        put_set_value(b, s, "0");
-    }
-    for (const struct so_cond *c = top->where; c != NULL; c = c->next) {
-        put_and(b, &first);
-        put_cond(b, top, c);
-    }
-    put_policies(b, w->old_row, COUNT_OF(w->old_row), &first);
-}
-
-/* The next part of a RETURNING list. */
-static void put_comma(struct builder *b, int count) { so_text_c(&b->text, count == 0 ? " RETURNING " : ", "); }
-
-static void put_check(struct builder *b)
-{
-    const struct so_write *w = &b->plan->write;
-    const char *before = "((";
-    for (size_t i = 0; i < COUNT_OF(w->new_row); i++)
-        if (w->new_row[i]->kind != SO_POLICY_ALLOW) {
-            so_text_c(&b->text, before);
-            put_policy(b, w->new_row[i]);
-            before = " AND ";
-        }
-    so_text_lit(&b->text, ") IS TRUE)"); /* NULL is no yes */
-}
-
-static int put_row(struct builder *b, int count)
-{
-    const struct so_relation *r = b->plan->top.entity->relation;
-    for (size_t i = 0; i < r->column_count; i++) {
-        put_comma(b, count++);
-        so_text_name(&b->text, r->columns[i].name);
-    }
-    return count;
-}
-
-static int put_key(struct builder *b, int count)
-{
-    const struct so_relation *r = b->plan->top.entity->relation;
-    for (size_t i = 0; i < r->primary->column_count; i++) {
-        put_comma(b, count++);
-        so_text_name(&b->text, r->columns[r->primary->columns[i]].name);
-    }
-    return count;
-}
-
-static void put_returning(struct builder *b, struct so_sql_layout *layout)
-{
-    const struct so_plan *p = b->plan;
-    int count = 0;
-    *layout = (struct so_sql_layout){.check = -1, .row = -1, .key = -1};
-    if (p->request->prefer.ret == SO_RETURN_FULL) {
-        layout->has_outs = true;
-        put_comma(b, count);
-        put_outs(b, &p->top, false);
-        count = (int)so_max_size(p->top.shape.field_count, 1);
-    }
-    if (p->write.checks_new_row) {
-        layout->check = count;
-        put_comma(b, count++);
-        put_check(b);
-    }
-    if (p->write.validates_new_row) {
-        layout->row = count;
-        count = put_row(b, count);
-    }
-    if (p->write.returns_key) {
-        layout->key = count;
-        count = put_key(b, count);
-    }
-    if (count == 0)
-        so_text_lit(&b->text, " RETURNING 1");
-}
-
-int so_sql_write(struct so_plan *p, struct so_sql *out, struct so_sql_layout *out_layout)
-{
-    struct builder b;
-    start(&b, p);
-    if (p->request->verb == SO_VERB_INSERT || p->request->verb == SO_VERB_PUT)
-        put_insert(&b);
-    else
-        put_changes(&b);
-    put_returning(&b, out_layout);
-    return finish(&b, out);
-}
-
-int so_sql_existing(struct so_plan *p, struct so_sql *out)
-{
-    const struct so_write *w = &p->write;
-    struct builder b;
-    bool first = true;
-    *out = (struct so_sql){.text = {NULL, 0}};
-    start(&b, p);
-    so_text_lit(&b.text, "SELECT count(*) FROM so_input(");
-    put_input(&b);
-    so_text_lit(&b.text, ") WHERE EXISTS (SELECT 1 FROM ");
-    so_text_name(&b.text, p->top.entity->relation->name);
-    for (size_t i = 0; i < w->conflict_count; i++) {
-        const struct so_set *set = w->sets;
-        while (set != NULL && set->column != w->conflict[i])
-            set = set->next;
-        if (set == NULL || set->input < 0)
-            return SO_OK;
-        put_and(&b, &first);
-        so_text_name(&b.text, set->column->column->name);
-        so_text_lit(&b.text, " = ");
-        put_member(&b, b.dialect->input_value, "i", set->input);
-    }
-    so_text_char(&b.text, ')');
-    return finish(&b, out);
+    return so_sqlb_finish(&b, out);
 }

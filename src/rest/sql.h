@@ -13,9 +13,9 @@ struct so_sql {
 };
 
 /* SELECT of the top node's outputs. */
-int so_sql_read(struct so_plan *p, struct so_sql *out) SO_MUST_CHECK;
+int so_sql_read(struct so_rest_plan *p, struct so_sql *out) SO_MUST_CHECK;
 /* SELECT of how many rows that would be without limit and offset. */
-int so_sql_count(struct so_plan *p, struct so_sql *out) SO_MUST_CHECK;
+int so_sql_count(struct so_rest_plan *p, struct so_sql *out) SO_MUST_CHECK;
 
 /* Where the parts of a RETURNING row are; -1: not there.  The outputs, when they are there, come first. */
 struct so_sql_layout {
@@ -24,8 +24,8 @@ struct so_sql_layout {
     int row;   /* the whole row, by position */
     int key;   /* the primary key's columns */
 };
-int so_sql_write(struct so_plan *p, struct so_sql *out, struct so_sql_layout *out_layout) SO_MUST_CHECK;
+int so_sql_write(struct so_rest_plan *p, struct so_sql *out, struct so_sql_layout *out_layout) SO_MUST_CHECK;
 /* SELECT of how many rows of the body are there already; text.p == NULL: none can be. */
-int so_sql_existing(struct so_plan *p, struct so_sql *out) SO_MUST_CHECK;
+int so_sql_existing(struct so_rest_plan *p, struct so_sql *out) SO_MUST_CHECK;
 
 #endif

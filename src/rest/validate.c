@@ -10,7 +10,7 @@
 
 #include "rest/errors.h"
 
-static int add(struct so_plan *p, const struct so_violation *v)
+static int add(struct so_rest_plan *p, const struct so_violation *v)
 {
     struct so_violation *copy = so_alloc(p->arena, sizeof(*copy));
     if (copy == NULL)
@@ -25,7 +25,7 @@ static int add(struct so_plan *p, const struct so_violation *v)
     return SO_OK;
 }
 
-static int add_about(struct so_plan *p, struct so_str location, struct so_str keyword_location, const char *keyword,
+static int add_about(struct so_rest_plan *p, struct so_str location, struct so_str keyword_location, const char *keyword,
                      struct so_str message)
 {
     if (location.p == NULL || keyword_location.p == NULL || message.p == NULL)
@@ -38,12 +38,12 @@ static int add_about(struct so_plan *p, struct so_str location, struct so_str ke
 }
 
 /* "/3" for a row of an array, "" for the only row. */
-static struct so_str row_location(struct so_plan *p, size_t row)
+static struct so_str row_location(struct so_rest_plan *p, size_t row)
 {
     return p->request->payload.is_array ? so_arena_printf(p->arena, "/%zu", row) : SO_STR("");
 }
 
-int so_validate_read_only(struct so_plan *p, struct so_str key)
+int so_validate_read_only(struct so_rest_plan *p, struct so_str key)
 {
     struct so_str at = row_location(p, 0);
     return add_about(p, so_arena_printf(p->arena, "%.*s/%.*s", SO_STR_ARG(at), SO_STR_ARG(key)),
@@ -51,15 +51,32 @@ int so_validate_read_only(struct so_plan *p, struct so_str key)
                      so_arena_printf(p->arena, "%.*s is set by the server and cannot be written", SO_STR_ARG(key)));
 }
 
-/* Whether the database puts something in when an insert leaves the column out. */
-static bool is_filled_in(const struct so_entity_column *c)
+/* Whether the client sets the column: by columns=, or in every row. */
+static bool is_listed(const struct so_rest_plan *p, const struct so_entity_column *c)
 {
-    return c->rule->read_only || c->rule->default_sql.p != NULL || c->column->has_default || c->column->generated ||
-           (c->column->pk > 0 && c->column->type == SO_TYPE_INTEGER);
+    const struct so_input *in = &p->write.input;
+    for (size_t i = 0; i < in->column_count; i++)
+        if (so_str_eq(in->columns[i].name, c->column->name))
+            return true;
+    return false;
 }
 
-/* The members that will be stored: those of the body that are columns=, and constant defaults of the others. */
-static int complete_row(struct so_plan *p, const struct so_json *row, struct so_json *out)
+/* A row that lacks a listed column stores NULL there, unless missing=default. */
+static bool takes_default(const struct so_rest_plan *p, const struct so_entity_column *c)
+{
+    return p->write.missing_default || !is_listed(p, c);
+}
+
+/* Whether the database puts something in when the row lacks the column. */
+static bool is_filled_in(const struct so_rest_plan *p, const struct so_entity_column *c)
+{
+    if (c->column->generated || (c->column->pk > 0 && c->column->type == SO_TYPE_INTEGER))
+        return true;
+    return takes_default(p, c) && (c->rule->read_only || c->rule->default_sql.p != NULL || c->column->has_default);
+}
+
+/* The members that will be stored: those of the body that are listed, and constant defaults of the others. */
+static int complete_row(struct so_rest_plan *p, const struct so_json *row, struct so_json *out)
 {
     const struct so_entity *e = p->top.entity;
     struct so_json_member *members = so_alloc_array(p->arena, e->relation->column_count + 1, sizeof(*members));
@@ -68,8 +85,8 @@ static int complete_row(struct so_plan *p, const struct so_json *row, struct so_
     uint32_t count = 0;
     for (size_t i = 0; i < e->relation->column_count; i++) {
         const struct so_entity_column *c = &e->columns[i];
-        const struct so_json *value = so_json_get(row, c->column->name);
-        if (value == NULL && c->rule != NULL)
+        const struct so_json *value = is_listed(p, c) ? so_json_get(row, c->column->name) : NULL;
+        if (value == NULL && c->rule != NULL && takes_default(p, c))
             value = so_json_get(c->rule->schema, SO_STR("default"));
         if (value != NULL)
             members[count++] = (struct so_json_member){c->column->name.p, (uint32_t)c->column->name.n,
@@ -79,12 +96,12 @@ static int complete_row(struct so_plan *p, const struct so_json *row, struct so_
     return SO_OK;
 }
 
-static int check_required(struct so_plan *p, const struct so_json *row, size_t index)
+static int check_required(struct so_rest_plan *p, const struct so_json *row, size_t index)
 {
     const struct so_entity *e = p->top.entity;
     for (size_t i = 0; i < e->relation->column_count; i++) {
         const struct so_entity_column *c = &e->columns[i];
-        if (c->rule == NULL || !c->rule->required || is_filled_in(c) || so_json_get(row, c->column->name) != NULL)
+        if (c->rule == NULL || !c->rule->required || is_filled_in(p, c) || so_json_get(row, c->column->name) != NULL)
             continue;
         int rc = add_about(p, row_location(p, index), SO_STR("/required"), "required",
                            so_arena_printf(p->arena, "%.*s is required", SO_STR_ARG(c->column->name)));
@@ -94,7 +111,7 @@ static int check_required(struct so_plan *p, const struct so_json *row, size_t i
     return SO_OK;
 }
 
-static int check_row(struct so_plan *p, const struct so_json *row, size_t index)
+static int check_row(struct so_rest_plan *p, const struct so_json *row, size_t index)
 {
     const struct so_violation *found = NULL;
     struct so_json completed;
@@ -110,43 +127,43 @@ static int check_row(struct so_plan *p, const struct so_json *row, size_t index)
     return rc;
 }
 
-int so_validate_body(struct so_plan *p)
+int so_validate_body(struct so_rest_plan *p)
 {
     const struct so_payload *payload = &p->request->payload;
     for (size_t i = 0; p->top.entity->table != NULL && i < payload->row_count; i++) {
-        int rc = check_row(p, &payload->rows[i], i);
+        int rc = check_row(p, &p->rows[i], i);
         if (rc != SO_OK)
             return rc;
     }
     return SO_OK;
 }
 
-int so_validate_changes(struct so_plan *p)
+int so_validate_changes(struct so_rest_plan *p)
 {
     const struct so_violation *found = NULL;
     const struct so_payload *payload = &p->request->payload;
     if (p->top.entity->table == NULL || payload->row_count == 0)
         return SO_OK;
-    int rc = so_table_validate(p->top.entity->table, &payload->rows[0], -1, p->arena, &found, p->err);
+    int rc = so_table_validate(p->top.entity->table, &p->rows[0], -1, p->arena, &found, p->err);
     for (; rc == SO_OK && found != NULL; found = found->next)
         if (so_str_starts(found->keyword_location, SO_STR("/properties/")))
             rc = add(p, found);
     return rc;
 }
 
-int so_validate_stored(struct so_plan *p, struct so_str row)
+int so_validate_stored(struct so_rest_plan *p, struct so_str row, int64_t index)
 {
     const struct so_violation *found = NULL;
     struct so_json value;
     int rc = so_json_parse(p->arena, row, NULL, &value, p->err);
     if (rc == SO_OK)
-        rc = so_table_validate(p->top.entity->table, &value, -1, p->arena, &found, p->err);
+        rc = so_table_validate(p->top.entity->table, &value, index, p->arena, &found, p->err);
     if (rc == SO_OK && found != NULL && p->violations == NULL)
         p->violations = found;
     return rc;
 }
 
-int so_validate_verdict(struct so_plan *p)
+int so_validate_verdict(struct so_rest_plan *p)
 {
     size_t count = 0;
     for (const struct so_violation *v = p->violations; v != NULL; v = v->next)

@@ -25,7 +25,7 @@ static struct so_param param_of(const struct so_json *v)
 }
 
 /* The stored form of one text, as JSON. */
-static int convert(struct so_plan *p, enum so_type type, struct so_str text, struct so_json *out)
+static int convert(struct so_rest_plan *p, enum so_type type, struct so_str text, struct so_json *out)
 {
     *out = so_json_make_str(text);
     if (type == SO_TYPE_TEXT || type == SO_TYPE_JSON)
@@ -33,7 +33,7 @@ static int convert(struct so_plan *p, enum so_type type, struct so_str text, str
     return so_input_convert(out, type, p->arena, out, p->err);
 }
 
-static int convert_scalar(struct so_plan *p, struct so_cond *c, struct so_str text)
+static int convert_scalar(struct so_rest_plan *p, struct so_cond *c, struct so_str text)
 {
     struct so_json stored;
     enum so_type type = c->expr.path.p != NULL ? SO_TYPE_TEXT : c->expr.column->column->type;
@@ -47,7 +47,7 @@ static int convert_scalar(struct so_plan *p, struct so_cond *c, struct so_str te
 }
 
 /* data->a=gt.5: the path's value is JSON, and so is the operand: a number compares as a number. */
-static int convert_json(struct so_plan *p, struct so_cond *c, struct so_str text)
+static int convert_json(struct so_rest_plan *p, struct so_cond *c, struct so_str text)
 {
     struct so_json v;
     struct so_err why = SO_ERR_INIT;
@@ -55,16 +55,16 @@ static int convert_json(struct so_plan *p, struct so_cond *c, struct so_str text
     if (rc == SO_ENOMEM)
         return so_err_oom(p->err);
     if (rc != SO_OK)
-        return so_fail_http(p->err, SO_EINVAL, 400, "22P02", "invalid input syntax for type json");
+        return so_fail_http(p->err, SQL_JSON);
     c->as_json = !so_json_is_number(&v);
     c->value = c->as_json ? text_param(text) : param_of(&v);
     return SO_OK;
 }
 
-static int convert_pattern(struct so_plan *p, struct so_cond *c, struct so_str text)
+static int convert_pattern(struct so_rest_plan *p, struct so_cond *c, struct so_str text)
 {
     struct so_str pattern;
-    if (!so_dialect_sqlite.operators[c->op].pattern(p->arena, text, &pattern))
+    if (!p->dialect->operators[c->op].pattern(p->arena, text, &pattern))
         return so_err_oom(p->err);
     c->value = text_param(pattern);
     return SO_OK;
@@ -104,7 +104,7 @@ static void put_json_scalar(struct so_text *t, const struct so_json *v)
     }
 }
 
-int so_value_convert_list(struct so_plan *p, struct so_cond *c, const struct so_name *list)
+int so_value_convert_list(struct so_rest_plan *p, struct so_cond *c, const struct so_name *list)
 {
     struct so_text t;
     so_text_init(&t, p->arena, 128);
@@ -137,7 +137,7 @@ static bool holds_strings(const struct so_entity_column *column)
 }
 
 /* PostgreSQL's array literal: {a,"b c"} as ["a","b c"]. */
-static int convert_array_literal(struct so_plan *p, struct so_cond *c, struct so_str text)
+static int convert_array_literal(struct so_rest_plan *p, struct so_cond *c, struct so_str text)
 {
     struct so_str inner = so_str_slice(text, 1, text.n - 1);
     struct so_text t;
@@ -166,13 +166,12 @@ static int convert_array_literal(struct so_plan *p, struct so_cond *c, struct so
     return SO_OK;
 }
 
-static int convert_json_set(struct so_plan *p, struct so_cond *c, struct so_str text)
+static int convert_json_set(struct so_rest_plan *p, struct so_cond *c, struct so_str text)
 {
     struct so_json v;
     struct so_err why = SO_ERR_INIT;
     if (c->expr.column->column->type != SO_TYPE_JSON)
-        return so_fail_http(p->err, SO_EINVAL, 404, "42883", "operator does not exist: %s %s unknown",
-                            so_type_info(c->expr.column->column->type)->name, so_op_name(c->op));
+        return so_fail_http(p->err, SQL_OPERATOR, so_type_info(c->expr.column->column->type)->name, so_op_name(c->op));
     c->value = text_param(text);
     int rc = so_json_parse(p->arena, text, NULL, &v, &why);
     if (rc == SO_ENOMEM)
@@ -187,13 +186,13 @@ static int convert_json_set(struct so_plan *p, struct so_cond *c, struct so_str 
             return so_err_oom(p->err);
     }
     if (rc != SO_OK)
-        return so_fail_http(p->err, SO_EINVAL, 400, "22P02", "malformed array literal: \"%.*s\"", SO_STR_ARG(text));
+        return so_fail_http(p->err, SQL_ARRAY, SO_STR_ARG(text));
     return SO_OK;
 }
 
-int so_value_convert(struct so_plan *p, struct so_cond *c, const struct so_filter *f, struct so_str text)
+int so_value_convert(struct so_rest_plan *p, struct so_cond *c, const struct so_filter *f, struct so_str text)
 {
-    const struct so_dialect_operator *op = &so_dialect_sqlite.operators[f->op];
+    const struct so_dialect_operator *op = &p->dialect->operators[f->op];
     if (op->sql == NULL) {
         int rc = so_fail_http(p->err, PGRST127);
         so_err_details(p->err, "The operator '%s' is not available on this database: %s", so_op_name(f->op), op->missing);

@@ -21,7 +21,7 @@ struct sets {
     size_t input_count;
 };
 
-static int add_set(struct so_plan *p, struct sets *sets, const struct so_entity_column *column, bool from_body,
+static int add_set(struct so_rest_plan *p, struct sets *sets, const struct so_entity_column *column, bool from_body,
                    struct so_str default_sql)
 {
     struct so_set *set = so_alloc(p->arena, sizeof(*set));
@@ -53,7 +53,7 @@ static bool is_set(const struct so_write *w, const struct so_entity_column *colu
     return false;
 }
 
-static int set_key(struct so_plan *p, struct sets *sets, struct so_str key)
+static int set_key(struct so_rest_plan *p, struct sets *sets, struct so_str key)
 {
     const struct so_entity *e = p->top.entity;
     const struct so_column *column = so_relation_column(e->relation, key);
@@ -70,10 +70,11 @@ static int set_key(struct so_plan *p, struct sets *sets, struct so_str key)
 }
 
 /* What columns= names, else what the rows hold. */
-static int set_keys(struct so_plan *p, struct sets *sets)
+static int set_keys(struct so_rest_plan *p, struct sets *sets)
 {
     const struct so_request *r = p->request;
-    int rc = SO_OK;
+    p->rows = r->payload.rows;
+    int rc = r->payload.is_text ? so_rows_type(p) : SO_OK;
     size_t max = r->payload.key_count;
     for (const struct so_name *n = r->columns; r->has_columns && n != NULL; n = n->next)
         max++;
@@ -88,7 +89,7 @@ static int set_keys(struct so_plan *p, struct sets *sets)
             rc = set_key(p, sets, r->payload.keys[i]);
     }
     p->write.input = (struct so_input){
-        .rows = r->payload.rows,
+        .rows = p->rows,
         .row_count = r->payload.row_count,
         .columns = sets->inputs,
         .column_count = sets->input_count,
@@ -97,7 +98,7 @@ static int set_keys(struct so_plan *p, struct sets *sets)
 }
 
 /* Defaults that the database cannot apply by itself (auth.uid()) are part of every insert. */
-static int set_defaults(struct so_plan *p, struct sets *sets)
+static int set_defaults(struct so_rest_plan *p, struct sets *sets)
 {
     const struct so_entity *e = p->top.entity;
     for (size_t i = 0; i < e->relation->column_count; i++) {
@@ -119,14 +120,14 @@ static int set_defaults(struct so_plan *p, struct sets *sets)
 
 /* ---- conflicts ---- */
 
-static int set_conflict(struct so_plan *p, const struct so_entity_column **columns, size_t count)
+static int set_conflict(struct so_rest_plan *p, const struct so_entity_column **columns, size_t count)
 {
     p->write.conflict = columns;
     p->write.conflict_count = count;
     return SO_OK;
 }
 
-static int conflict_on_key(struct so_plan *p)
+static int conflict_on_key(struct so_rest_plan *p)
 {
     const struct so_entity *e = p->top.entity;
     const struct so_index *primary = e->relation->primary;
@@ -149,7 +150,7 @@ static bool index_is(const struct so_index *index, const struct so_entity_column
     return found == count;
 }
 
-static int conflict_on_names(struct so_plan *p, const struct so_name *names)
+static int conflict_on_names(struct so_rest_plan *p, const struct so_name *names)
 {
     const struct so_entity *e = p->top.entity;
     size_t count = 0;
@@ -170,7 +171,7 @@ static int conflict_on_names(struct so_plan *p, const struct so_name *names)
     return known ? set_conflict(p, columns, count) : so_fail_http(p->err, SQL_NO_CONFLICT);
 }
 
-static int plan_conflict(struct so_plan *p)
+static int plan_conflict(struct so_rest_plan *p)
 {
     const struct so_request *r = p->request;
     p->write.resolution = r->verb == SO_VERB_PUT ? SO_RESOLUTION_MERGE : r->prefer.resolution;
@@ -186,7 +187,7 @@ static int plan_conflict(struct so_plan *p)
 
 /* ---- PUT ---- */
 
-static int check_put_value(struct so_plan *p, const struct so_cond *c)
+static int check_put_value(struct so_rest_plan *p, const struct so_cond *c)
 {
     const struct so_payload *payload = &p->request->payload;
     const struct so_column *column = c->expr.column->column;
@@ -207,7 +208,7 @@ static int check_put_value(struct so_plan *p, const struct so_cond *c)
 }
 
 /* The URL names the row by the whole key and nothing else, and the body agrees. */
-static int check_put(struct so_plan *p)
+static int check_put(struct so_rest_plan *p)
 {
     const struct so_index *primary = p->top.entity->relation->primary;
     size_t found = 0;
@@ -230,14 +231,14 @@ static int check_put(struct so_plan *p)
 static bool asks(const struct so_policy *policy) { return policy->kind != SO_POLICY_ALLOW; }
 
 /* check when the file has one, else the update policy. */
-static const struct so_policy *changed_row_policy(struct so_plan *p)
+static const struct so_policy *changed_row_policy(struct so_rest_plan *p)
 {
     const struct so_policy *check = so_entity_check(p->top.entity, p->who);
     bool given = check->kind != SO_POLICY_ALLOW || check->source.n > 0;
     return given ? check : so_entity_policy(p->top.entity, SO_CMD_UPDATE, p->who);
 }
 
-static void plan_policies(struct so_plan *p)
+static void plan_policies(struct so_rest_plan *p)
 {
     static const enum so_command COMMANDS[] = {[SO_VERB_INSERT] = SO_CMD_INSERT,
                                                [SO_VERB_PUT] = SO_CMD_INSERT,
@@ -283,7 +284,7 @@ static void plan_policies(struct so_plan *p)
 
 /* ---- the whole ---- */
 
-static int plan_insert(struct so_plan *p)
+static int plan_insert(struct so_rest_plan *p)
 {
     struct so_write *w = &p->write;
     struct sets sets = {.end = &w->sets};
@@ -308,7 +309,7 @@ static int plan_insert(struct so_plan *p)
     return rc;
 }
 
-static int plan_update(struct so_plan *p)
+static int plan_update(struct so_rest_plan *p)
 {
     struct so_write *w = &p->write;
     struct sets sets = {.end = &w->sets};
@@ -320,7 +321,7 @@ static int plan_update(struct so_plan *p)
     return rc;
 }
 
-int so_write_plan(struct so_plan *p)
+int so_write_plan(struct so_rest_plan *p)
 {
     if (p->top.entity->relation->is_view)
         return so_fail_http(p->err, SQL_VIEW, SO_STR_ARG(p->top.entity->relation->name));

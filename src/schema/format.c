@@ -27,8 +27,13 @@ static const struct so_format FORMATS[] = {
     {"uuid", so_format_uuid, "a UUID like 123e4567-e89b-12d3-a456-426614174000"},
 };
 
-const struct so_format *so_format_find(struct so_str name)
+/* RFC 1034 and 1123 alone: drafts 4 and 6 came before internationalised names. */
+static const struct so_format PLAIN_HOSTNAME = {"hostname", so_format_plain_hostname, "a host name"};
+
+const struct so_format *so_format_find(struct so_str name, enum so_draft draft)
 {
+    if (draft <= SO_DRAFT_6 && so_str_eq_c(name, PLAIN_HOSTNAME.name))
+        return &PLAIN_HOSTNAME;
     for (size_t i = 0; i < COUNT_OF(FORMATS); i++)
         if (so_str_eq_c(name, FORMATS[i].name))
             return &FORMATS[i];

@@ -2,7 +2,7 @@
 #ifndef SO_SCHEMA_FORMAT_H
 #define SO_SCHEMA_FORMAT_H
 
-#include "core/str.h"
+#include "schema/schema.h"
 
 struct so_format {
     const char *name;
@@ -11,7 +11,7 @@ struct so_format {
 };
 
 /* NULL for a format that nobody here knows: such a one never fails. */
-const struct so_format *so_format_find(struct so_str name);
+const struct so_format *so_format_find(struct so_str name, enum so_draft draft);
 
 /* Each says whether the text has the format. RFCs in the files named. */
 bool so_format_date(struct so_str s); /* format_time.c */
@@ -21,6 +21,7 @@ bool so_format_duration(struct so_str s);
 bool so_format_ipv4(struct so_str s); /* format_net.c */
 bool so_format_ipv6(struct so_str s);
 bool so_format_hostname(struct so_str s);
+bool so_format_plain_hostname(struct so_str s);
 bool so_format_email(struct so_str s);
 bool so_format_idn_hostname(struct so_str s); /* format_idn.c */
 bool so_format_idn_email(struct so_str s);

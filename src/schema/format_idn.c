@@ -2,7 +2,10 @@
 #include "schema/format_idn.h"
 
 #include <idn2.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unictype.h>
+#include <uninorm.h>
 
 #include "core/utf8.h"
 #include "schema/format.h"
@@ -52,6 +55,42 @@ bool so_is_a_label(struct so_str label)
     return good;
 }
 
+/* ---- the bidi rule (RFC 5893 section 2), which looks at all labels of a name ---- */
+
+static bool is_right_to_left(int class) { return class == UC_BIDI_R || class == UC_BIDI_AL || class == UC_BIDI_AN; }
+
+static bool has_right_to_left(struct so_str s)
+{
+    for (size_t at = 0; at < s.n;)
+        if (is_right_to_left(uc_bidi_class((ucs4_t)so_utf8_next(s, &at))))
+            return true;
+    return false;
+}
+
+/* Numbers as in the RFC. */
+static bool obeys_bidi_rule(struct so_str label)
+{
+    size_t at = 0;
+    int first = uc_bidi_class((ucs4_t)so_utf8_next(label, &at)), end = first;
+    bool rtl = first == UC_BIDI_R || first == UC_BIDI_AL, en = false, an = false;
+    if (!rtl && first != UC_BIDI_L) /* 1 */
+        return false;
+    for (at = 0; at < label.n;) {
+        int class = uc_bidi_class((ucs4_t)so_utf8_next(label, &at));
+        bool neutral = class == UC_BIDI_EN || class == UC_BIDI_ES || class == UC_BIDI_CS || class == UC_BIDI_ET ||
+                       class == UC_BIDI_ON || class == UC_BIDI_BN || class == UC_BIDI_NSM;
+        if (!neutral && (rtl ? !is_right_to_left(class) : class != UC_BIDI_L)) /* 2, 5 */
+            return false;
+        en = en || class == UC_BIDI_EN;
+        an = an || class == UC_BIDI_AN;
+        if (class != UC_BIDI_NSM)
+            end = class;
+    }
+    if (rtl)
+        return !(en && an) && (is_right_to_left(end) || end == UC_BIDI_EN); /* 4, 3 */
+    return end == UC_BIDI_L || end == UC_BIDI_EN;                           /* 6 */
+}
+
 static bool is_ascii(struct so_str s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -73,13 +112,16 @@ bool so_format_idn_hostname(struct so_str s)
     size_t total = 0;
     if (s.n == 0 || s.n > NAME_BYTES_MAX || !so_utf8_valid(s))
         return false;
+    bool bidi = has_right_to_left(s);
     for (size_t at = 0;;) {
         size_t start = at, ascii_length;
         while (at < s.n && separator(s, at) == 0)
             so_utf8_next(s, &at);
         struct so_str label = so_str_slice(s, start, at);
         ascii_length = label.n;
-        if (is_ascii(label) ? !so_is_ldh_label(label) : !is_u_label(label, &ascii_length))
+        if (is_ascii(label) ? !so_is_host_label(label) : !is_u_label(label, &ascii_length))
+            return false;
+        if (bidi && !obeys_bidi_rule(label))
             return false;
         total += ascii_length + 1;
         if (at >= s.n)
@@ -88,4 +130,17 @@ bool so_format_idn_hostname(struct so_str s)
         if (at >= s.n)
             return false;
     }
+}
+
+bool so_is_idn_domain(struct so_str domain)
+{
+    uint8_t buffer[NAME_BYTES_MAX];
+    size_t n = sizeof(buffer);
+    if (domain.n == 0 || domain.n > NAME_BYTES_MAX || !so_utf8_valid(domain))
+        return false;
+    uint8_t *text = u8_normalize(UNINORM_NFC, (const uint8_t *)domain.p, domain.n, buffer, &n);
+    bool good = text != NULL && so_format_idn_hostname(so_str((const char *)text, n));
+    if (text != buffer)
+        free(text); /* libunistring's own, so not so_free() */
+    return good;
 }

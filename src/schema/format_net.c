@@ -1,4 +1,5 @@
-/* format_net.c: addresses, ASCII host names (RFC 1123 section 2.1, A-labels by RFC 5890) and e-mail (RFC 5321 section 4.1.2). */
+/* format_net.c: addresses, ASCII host names (RFC 1123 section 2.1, A-labels by RFC 5890) and e-mail (RFC 5321
+ * section 4.1.2). */
 #include <string.h>
 
 #include "schema/format.h"
@@ -70,22 +71,32 @@ bool so_is_ldh_label(struct so_str label)
     for (size_t i = 0; i < label.n; i++)
         if (!is_alnum(label.p[i]) && label.p[i] != '-')
             return false;
+    return true;
+}
+
+bool so_is_host_label(struct so_str label)
+{
+    if (!so_is_ldh_label(label))
+        return false;
     if (label.n < 4 || label.p[2] != '-' || label.p[3] != '-')
         return true;
     /* "??--" is reserved; the only such labels are A-labels, which must decode (RFC 5891 section 4.2.3.1). */
     return so_str_eq_nocase(so_str_slice(label, 0, 4), SO_STR("xn--")) && so_is_a_label(label);
 }
 
-bool so_format_hostname(struct so_str s)
+static bool is_hostname(struct so_str s, bool (*is_label)(struct so_str label))
 {
     struct so_str label;
     if (s.n == 0 || s.n > NAME_MAX_BYTES)
         return false;
     while (so_str_split(&s, '.', &label))
-        if (!so_is_ldh_label(label))
+        if (!is_label(label))
             return false;
     return true;
 }
+
+bool so_format_hostname(struct so_str s) { return is_hostname(s, so_is_host_label); }
+bool so_format_plain_hostname(struct so_str s) { return is_hostname(s, so_is_ldh_label); }
 
 static bool is_atom_char(char c, bool international)
 {
@@ -145,7 +156,7 @@ static bool is_email(struct so_str s, bool international)
         return false;
     if (domain.n >= 2 && domain.p[0] == '[' && domain.p[domain.n - 1] == ']')
         return is_address_literal(domain);
-    return international ? so_format_idn_hostname(domain) : so_format_hostname(domain);
+    return international ? so_is_idn_domain(domain) : so_format_hostname(domain);
 }
 
 bool so_format_email(struct so_str s) { return is_email(s, false); }

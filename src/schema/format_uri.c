@@ -170,7 +170,7 @@ bool so_format_uri_template(struct so_str s)
         if (s.p[at] != '{') {
             size_t end = so_str_find_char(s, '{', at);
             end = end == SO_STR_NONE ? s.n : end;
-            if (!consists_of(so_str_slice(s, at, end), ":/?#[]@!$&()*+,;=", true, true)) /* no ' in literals */
+            if (!consists_of(so_str_slice(s, at, end), ":/?#[]@!$&'()*+,;=", true, true)) /* ' by erratum 6937 */
                 return false;
             at = end;
             continue;

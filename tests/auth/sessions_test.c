@@ -142,6 +142,32 @@ static void fifty_parallel_refreshes_all_get_the_same_successor(void **state)
     assert_answer(refresh(results[0].token), 200, "");
 }
 
+static void *sign_up_once(void *arg)
+{
+    struct so_arena own;
+    const struct request r = {"POST", "/signup", "{\"email\":\"eve@example.com\",\"password\":\"secret-1\"}"};
+    so_arena_init(&own, 16 << 20);
+    *(int *)arg = send_in(&r, &own).status;
+    so_arena_deinit(&own);
+    return NULL;
+}
+
+static void of_many_sign_ups_with_one_address_one_wins(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    int status[THREADS], won = 0;
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, sign_up_once, &status[i]), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < THREADS; i++) {
+        assert_true(status[i] == 200 || status[i] == 422);
+        won += status[i] == 200;
+    }
+    assert_int_equal(won, 1);
+}
+
 /* ---- sign-out ---- */
 
 static void sign_out_ends_what_its_scope_says(void **state)
@@ -299,6 +325,7 @@ int main(void)
         WITH_SERVICE(a_grandparent_after_the_interval_ends_the_family),
         WITH_SERVICE(showing_a_used_token_again_and_again_does_not_keep_it_alive),
         WITH_SERVICE(fifty_parallel_refreshes_all_get_the_same_successor),
+        WITH_SERVICE(of_many_sign_ups_with_one_address_one_wins),
         WITH_SERVICE(sign_out_ends_what_its_scope_says),
         WITH_SERVICE(an_ended_session_stays_ended_over_a_restart),
         WITH_SERVICE(hundreds_of_ended_sessions_are_all_remembered),

@@ -14,41 +14,44 @@
 #include "model/migrate.h"
 #include "rest/rest.h"
 
-#define ANN "11111111-1111-4111-8111-111111111111"
-#define BOB "22222222-2222-4222-8222-222222222222"
-#define UID "\"type\": \"string\", \"format\": \"uuid\""
+#define ANN  "11111111-1111-4111-8111-111111111111"
+#define BOB  "22222222-2222-4222-8222-222222222222"
+#define UID  "\"type\": \"string\", \"format\": \"uuid\""
 #define OPEN "\"x-policies\": {\"select\": \"true\", \"insert\": \"true\", \"update\": \"true\", \"delete\": \"true\"}"
 
 static const struct {
     const char *name, *text;
 } SCHEMAS[] = {
-    {"authors", "{\"type\": \"object\", \"properties\": {\"id\": {" UID "}, \"name\": {\"type\": \"string\", \"minLength\": 1},"
-                "\"born\": {\"type\": \"string\", \"format\": \"date\"}}, \"required\": [\"id\", \"name\"],"
-                "\"x-primary-key\": [\"id\"], " OPEN "}"},
-    {"books", "{\"type\": \"object\", \"properties\": {"
-              "\"isbn\": {\"type\": \"string\", \"pattern\": \"^[0-9X]{3,13}$\"},"
-              "\"title\": {\"type\": \"string\", \"minLength\": 1, \"maxLength\": 200},"
-              "\"pages\": {\"type\": \"integer\", \"exclusiveMinimum\": 0},"
-              "\"price\": {\"type\": \"number\", \"minimum\": 0},"
-              "\"used\": {\"type\": \"boolean\", \"default\": false},"
-              "\"tags\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}, \"uniqueItems\": true},"
-              "\"meta\": {\"type\": \"object\"},"
-              "\"author_id\": {" UID ", \"x-references\": \"authors.id\"},"
-              "\"owner_id\": {" UID ", \"x-default\": \"auth.uid()\", \"readOnly\": true},"
-              "\"created_at\": {\"type\": \"string\", \"format\": \"date-time\", \"x-default\": \"now()\", \"readOnly\": true},"
-              "\"secret\": {\"type\": \"string\", \"writeOnly\": true}},"
-              "\"required\": [\"isbn\", \"title\", \"pages\"], \"additionalProperties\": false,"
-              "\"x-primary-key\": [\"isbn\"], \"x-indexes\": [[\"author_id\"]],"
-              "\"x-policies\": {\"select\": \"true\", \"insert\": \"auth.role() = 'authenticated'\","
-              "\"update\": \"owner_id = auth.uid()\", \"delete\": \"owner_id = auth.uid()\"}}"},
+    {"authors",
+     "{\"type\": \"object\", \"properties\": {\"id\": {" UID "}, \"name\": {\"type\": \"string\", \"minLength\": 1},"
+     "\"born\": {\"type\": \"string\", \"format\": \"date\"}}, \"required\": [\"id\", \"name\"],"
+     "\"x-primary-key\": [\"id\"], " OPEN "}"},
+    {"books",
+     "{\"type\": \"object\", \"properties\": {"
+     "\"isbn\": {\"type\": \"string\", \"pattern\": \"^[0-9X]{3,13}$\"},"
+     "\"title\": {\"type\": \"string\", \"minLength\": 1, \"maxLength\": 200},"
+     "\"pages\": {\"type\": \"integer\", \"exclusiveMinimum\": 0},"
+     "\"price\": {\"type\": \"number\", \"minimum\": 0},"
+     "\"used\": {\"type\": \"boolean\", \"default\": false},"
+     "\"tags\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}, \"uniqueItems\": true},"
+     "\"meta\": {\"type\": \"object\"},"
+     "\"author_id\": {" UID ", \"x-references\": \"authors.id\"},"
+     "\"owner_id\": {" UID ", \"x-default\": \"auth.uid()\", \"readOnly\": true},"
+     "\"created_at\": {\"type\": \"string\", \"format\": \"date-time\", \"x-default\": \"now()\", \"readOnly\": true},"
+     "\"secret\": {\"type\": \"string\", \"writeOnly\": true}},"
+     "\"required\": [\"isbn\", \"title\", \"pages\"], \"additionalProperties\": false,"
+     "\"x-primary-key\": [\"isbn\"], \"x-indexes\": [[\"author_id\"]],"
+     "\"x-policies\": {\"select\": \"true\", \"insert\": \"auth.role() = 'authenticated'\","
+     "\"update\": \"owner_id = auth.uid()\", \"delete\": \"owner_id = auth.uid()\"}}"},
     {"awards", "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"}, \"name\": {\"type\": \"string\"},"
                "\"author_id\": {" UID ", \"x-references\": \"authors.id\", \"x-unique\": true}}, \"required\": [\"id\"],"
                "\"x-primary-key\": [\"id\"], " OPEN "}"},
     {"tags", "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"}, \"word\": {\"type\": \"string\"}},"
              "\"required\": [\"id\"], \"x-primary-key\": [\"id\"], " OPEN "}"},
-    {"book_tags", "{\"type\": \"object\", \"properties\": {\"isbn\": {\"type\": \"string\", \"x-references\": \"books.isbn\"},"
-                  "\"tag_id\": {\"type\": \"integer\", \"x-references\": \"tags.id\"}},"
-                  "\"required\": [\"isbn\", \"tag_id\"], \"x-primary-key\": [\"isbn\", \"tag_id\"], " OPEN "}"},
+    {"book_tags",
+     "{\"type\": \"object\", \"properties\": {\"isbn\": {\"type\": \"string\", \"x-references\": \"books.isbn\"},"
+     "\"tag_id\": {\"type\": \"integer\", \"x-references\": \"tags.id\"}},"
+     "\"required\": [\"isbn\", \"tag_id\"], \"x-primary-key\": [\"isbn\", \"tag_id\"], " OPEN "}"},
     {"people", "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"}, \"name\": {\"type\": \"string\"},"
                "\"boss_id\": {\"type\": \"integer\", \"x-references\": \"people.id\"}}, \"required\": [\"id\"],"
                "\"x-primary-key\": [\"id\"], " OPEN "}"},

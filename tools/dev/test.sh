@@ -15,7 +15,7 @@ HELP
 
 test_build() {
     need "${PACKAGES_BUILD[@]}" "${PACKAGES_TEST[@]}"
-    configure build-test --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dtests=enabled
+    configure build-test --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dtests=enabled -Dwerror=true
     ninja -C build-test --quiet >&2
 }
 
@@ -77,7 +77,7 @@ HELP
 
 dev_tsan() {
     need "${PACKAGES_BUILD[@]}" "${PACKAGES_TEST[@]}"
-    configure build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dtests=enabled
+    configure build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dtests=enabled -Dwerror=true
     ninja -C build-tsan --quiet >&2
     TSAN_OPTIONS=halt_on_error=1 meson test -C build-tsan --no-rebuild --print-errorlogs --suite net --suite http --suite db --suite auth
 }

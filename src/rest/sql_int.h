@@ -1,0 +1,31 @@
+/* sql_int.h: what sql.c (reads) and sql_write.c share: the statement being written. */
+#ifndef SO_REST_SQL_INT_H
+#define SO_REST_SQL_INT_H
+
+#include "rest/dialect.h"
+#include "rest/sql.h"
+
+struct so_sqlb {
+    struct so_text text;
+    struct so_rest_plan *plan;
+    const struct so_dialect *dialect;
+    struct so_param *params;
+    size_t count, cap;
+    int base;
+    int input; /* number of the body's parameter, 0 until it is used */
+};
+
+void so_sqlb_start(struct so_sqlb *b, struct so_rest_plan *p);
+int so_sqlb_finish(const struct so_sqlb *b, struct so_sql *out) SO_MUST_CHECK;
+/* The parameter's number. */
+int so_sqlb_add_param(struct so_sqlb *b, const struct so_param *param);
+void so_sqlb_put_number(struct so_sqlb *b, int number);
+/* The table, or what the policy leaves of it. */
+void so_sqlb_put_guarded(struct so_sqlb *b, const struct so_entity *e, const struct so_policy *policy);
+/* " WHERE " once, " AND " after that. */
+void so_sqlb_put_and(struct so_sqlb *b, bool *first);
+void so_sqlb_put_cond(struct so_sqlb *b, const struct so_node *node, const struct so_cond *c);
+/* named: AS c0, c1, ... for the select around it. */
+void so_sqlb_put_outs(struct so_sqlb *b, const struct so_node *node, bool named);
+
+#endif
