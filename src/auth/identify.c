@@ -125,7 +125,7 @@ static int verify(struct so_auth *auth, struct so_auth_cache *cache, struct so_s
 {
     const struct so_jwt_checks checks = {.now = now};
     struct so_json claims;
-    struct so_str payload;
+    struct so_str payload = {NULL, 0};
     if (cache != NULL && find_kept(auth, cache, token, now, out))
         return SO_OK;
     int rc = so_jwt_verify(&auth->keys.ring, token, &checks, arena, &claims, NULL, err);
