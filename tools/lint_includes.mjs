@@ -15,7 +15,7 @@ const ARROWS = {
   rest: ["model", "db", "json"],
   auth: ["jose", "model", "db"],
   realtime: ["ws", "jose", "db", "model"],
-  app: ["http", "rest", "auth", "realtime"],
+  app: ["http", "ws", "rest", "auth", "realtime"],
   cli: ["app"],
 };
 

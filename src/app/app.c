@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "model/migrate.h"
+#include "model/policy.h"
 
 enum { PLAN_MEMORY_MAX = 64 << 20 };
 
@@ -57,13 +58,16 @@ static int migrate(void *arg, struct so_conn *conn, struct so_err *err)
     return rc;
 }
 
-static int read_catalog(struct so_app *app, struct so_catalog **out, struct so_err *err)
+/* Also makes sure that every policy and default of the model means something to the tables as they are. */
+static int read_catalog(struct so_app *app, const struct so_model *model, struct so_catalog **out, struct so_err *err)
 {
     struct so_conn *conn;
     int rc = so_db_reader_take(app->db, &conn, err);
     if (rc != SO_OK)
         return rc;
-    rc = so_catalog_read(conn, out, err);
+    rc = so_model_check(model, conn, err);
+    if (rc == SO_OK)
+        rc = so_catalog_read(conn, out, err);
     so_db_reader_give(app->db, conn);
     return rc;
 }
@@ -76,7 +80,7 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     if (rc == SO_OK)
         rc = so_db_migrate(app->db, migrate, &(struct migration){model, app->migrate}, err);
     if (rc == SO_OK)
-        rc = read_catalog(app, &catalog, err);
+        rc = read_catalog(app, model, &catalog, err);
     if (rc == SO_OK)
         return so_snapshot_new(catalog, model, out, err); /* takes both, also when it fails */
     so_catalog_unref(catalog);

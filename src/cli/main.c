@@ -16,6 +16,7 @@ static const struct {
     {"jwt", "jwt verify|sign|decode", "tokens: what a signature proves, what a payload shows", cmd_jwt},
     {"json", "json check FILE...", "is it JSON?", cmd_json},
     {"schema", "schema validate|test|bench", "JSON Schema: check instances, run suites, measure", cmd_schema},
+    {"ws", "ws echo --port N [--deflate]", "a WebSocket that answers every message with itself", cmd_ws},
 };
 
 static void print_help(FILE *to)

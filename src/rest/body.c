@@ -13,10 +13,11 @@ static int no_json(const struct so_err *why, struct so_err *err)
     return rc;
 }
 
+/* A member that is there twice could be read one way by us and another way by whoever wrote or inspected it. */
 static int parse_json(struct so_arena *arena, struct so_str body, struct so_json *out, struct so_err *err)
 {
     struct so_err why = SO_ERR_INIT;
-    int rc = so_json_parse(arena, body, NULL, out, &why);
+    int rc = so_json_parse(arena, body, &(struct so_json_options){.reject_duplicates = true}, out, &why);
     if (rc == SO_ENOMEM)
         return so_err_oom(err);
     return rc == SO_OK ? SO_OK : no_json(&why, err);

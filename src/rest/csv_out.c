@@ -48,10 +48,10 @@ static int put_header(const struct so_rest_op *op, struct so_buf *body, struct s
             so_buf_putc(body, ',');
         put_text(body, so_json_str(&name));
     }
-    so_buf_putc(body, '\n');
     return SO_OK;
 }
 
+/* As the reference does it, '\n' stands between lines and not behind the last one. */
 static int put_row(const struct so_rest_op *op, struct so_stmt *st, struct so_buf *body, struct so_buf *scratch,
                    struct so_err *err)
 {
@@ -63,12 +63,12 @@ static int put_row(const struct so_rest_op *op, struct so_stmt *st, struct so_bu
         rc = so_err_oom(err);
     if (rc == SO_OK)
         rc = so_json_parse(op->arena, text, NULL, &row, err);
+    so_buf_putc(body, '\n');
     for (uint32_t i = 0; rc == SO_OK && i < row.len; i++) {
         if (i > 0)
             so_buf_putc(body, ',');
         put_value(body, &row.u.members[i].value, scratch);
     }
-    so_buf_putc(body, '\n');
     return rc;
 }
 

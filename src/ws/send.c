@@ -1,0 +1,187 @@
+/* send.c: from messages to frames, and frames that many connections share. */
+#include <stdatomic.h>
+
+#include "core/mem.h"
+#include "ws/ws_int.h"
+
+/* ---- bytes ---- */
+
+void so_ws_cork(struct so_ws *ws) { ws->server->corked = ws; }
+
+/* After a failure the stream is closed, and its closed() will tell. */
+static int flush(struct so_ws *ws)
+{
+    struct so_buf *cork = &ws->server->cork;
+    int rc = cork->len == 0 ? SO_OK : so_http_stream_write(ws->stream, so_buf_str(cork), so_str("", 0));
+    so_buf_reset(cork);
+    return rc;
+}
+
+void so_ws_uncork(struct so_ws *ws)
+{
+    (void)flush(ws);
+    ws->server->corked = NULL;
+}
+
+size_t so_ws_queued(const struct so_ws *ws)
+{
+    const struct so_ws_server *s = ws->server;
+    return so_http_stream_queued(ws->stream) + (s->corked == ws ? s->cork.len : 0);
+}
+
+static int write_bytes(struct so_ws *ws, struct so_str head, struct so_str body)
+{
+    struct so_buf *cork = &ws->server->cork;
+    if (ws->server->corked != ws)
+        return so_http_stream_write(ws->stream, head, body);
+    if (head.n + body.n <= CORK_MAX - cork->len) {
+        so_buf_put_str(cork, head);
+        so_buf_put_str(cork, body);
+        if (cork->rc == SO_OK)
+            return SO_OK;
+        so_http_stream_abort(ws->stream); /* out of memory, and half a frame would be worse than none */
+        return SO_ENOMEM;
+    }
+    int rc = flush(ws);
+    return rc != SO_OK ? rc : so_http_stream_write(ws->stream, head, body);
+}
+
+/* The same within the queue's limit. */
+static int write_frame(struct so_ws *ws, struct so_str head, struct so_str body)
+{
+    size_t queued = so_ws_queued(ws), max = ws->server->options.queue_max;
+    if (queued <= max && head.n + body.n <= max - queued)
+        return write_bytes(ws, head, body);
+    so_ws_close(ws, SO_WS_TRY_AGAIN_LATER, SO_STR("too much waits to be read"));
+    return SO_EBUSY;
+}
+
+void so_ws_send_control(struct so_ws *ws, enum so_ws_opcode opcode, struct so_str payload)
+{
+    uint8_t head[SO_WS_HEAD_MAX];
+    if (ws->state != WS_OPEN)
+        return;
+    size_t n = so_ws_frame_head(head, opcode, false, payload.n);
+    if (opcode == SO_WS_CLOSE)
+        (void)write_bytes(ws, so_str((const char *)head, n), payload); /* never refused: it ends the queue */
+    else
+        (void)write_frame(ws, so_str((const char *)head, n), payload);
+}
+
+/* ---- messages ---- */
+
+static struct so_ws_deflater *find_deflater(struct so_ws *ws)
+{
+    bool keeps = ws->deflate.server_keeps_window;
+    int bits = ws->deflate.server_bits;
+    struct so_ws_deflater **at = keeps ? &ws->deflater : &ws->server->deflaters[bits];
+    if (*at == NULL)
+        *at = so_ws_deflater_new(bits, keeps);
+    return *at;
+}
+
+/* Puts the message into server->deflated.  SO_EBUSY: it is better sent as it is. */
+static int deflate_message(struct so_ws *ws, struct so_str bytes)
+{
+    struct so_buf *out = &ws->server->deflated;
+    struct so_ws_deflater *deflater = find_deflater(ws);
+    if (deflater == NULL)
+        return SO_ENOMEM;
+    so_buf_reset(out);
+    int rc = so_ws_deflate(deflater, bytes, out);
+    /* A window that is kept has moved on: the peer's must follow, however long the result. */
+    return rc == SO_OK && out->len >= bytes.n && !ws->deflate.server_keeps_window ? SO_EBUSY : rc;
+}
+
+int so_ws_send(struct so_ws *ws, enum so_ws_opcode opcode, struct so_str bytes)
+{
+    const struct so_ws_options *options = &ws->server->options;
+    if (ws->state != WS_OPEN)
+        return SO_ECLOSED;
+    bool is_worth_it = ws->deflate.is_on && !so_ws_is_control(opcode) && bytes.n >= options->rules.deflate.threshold;
+    int rc = is_worth_it && bytes.n > 0 ? deflate_message(ws, bytes) : SO_EBUSY;
+    if (rc != SO_OK && rc != SO_EBUSY) {
+        so_ws_close(ws, SO_WS_INTERNAL, SO_STR("out of memory"));
+        return rc;
+    }
+    bool is_compressed = rc == SO_OK;
+    struct so_str payload = is_compressed ? so_buf_str(&ws->server->deflated) : bytes;
+    uint8_t head[SO_WS_HEAD_MAX];
+    size_t n = so_ws_frame_head(head, opcode, is_compressed, payload.n);
+    rc = write_frame(ws, so_str((const char *)head, n), payload);
+    if (ws->server->deflated.cap > BUFFER_KEEP)
+        so_buf_deinit(&ws->server->deflated);
+    return rc;
+}
+
+/* ---- shared frames ---- */
+
+struct so_ws_frame {
+    atomic_uint refs;
+    struct so_str plain, compressed; /* head and payload; compressed.n is 0 when there is none */
+    char bytes[];
+};
+
+/* Writes a frame to `to`, and returns where it lies. */
+static struct so_str put_frame(char *to, enum so_ws_opcode opcode, bool is_compressed, struct so_str payload)
+{
+    size_t n = so_ws_frame_head((uint8_t *)to, opcode, is_compressed, payload.n);
+    memcpy(to + n, payload.p, payload.n);
+    return so_str(to, n + payload.n);
+}
+
+/* The compressed payload, or "" when it is not worth it. */
+static int compress(struct so_ws_server *s, struct so_str bytes, struct so_str *out)
+{
+    struct so_ws_deflater **deflater = &s->deflaters[SO_WS_WINDOW_MAX];
+    const struct so_ws_deflate_rules *rules = &s->options.rules.deflate;
+    if (!rules->is_on || bytes.n == 0 || bytes.n < rules->threshold)
+        return SO_OK;
+    if (*deflater == NULL && (*deflater = so_ws_deflater_new(SO_WS_WINDOW_MAX, false)) == NULL)
+        return SO_ENOMEM;
+    so_buf_reset(&s->deflated);
+    int rc = so_ws_deflate(*deflater, bytes, &s->deflated);
+    if (rc == SO_OK && s->deflated.len < bytes.n)
+        *out = so_buf_str(&s->deflated);
+    return rc;
+}
+
+int so_ws_frame_new(struct so_ws_server *deflating, enum so_ws_opcode opcode, struct so_str bytes, struct so_ws_frame **out)
+{
+    struct so_str small = so_str("", 0);
+    int rc = deflating == NULL ? SO_OK : compress(deflating, bytes, &small);
+    if (rc != SO_OK)
+        return rc;
+    struct so_ws_frame *frame = so_malloc(sizeof(*frame) + 2 * (size_t)SO_WS_HEAD_MAX + bytes.n + small.n);
+    if (frame == NULL)
+        return SO_ENOMEM;
+    atomic_init(&frame->refs, 1);
+    frame->plain = put_frame(frame->bytes, opcode, false, bytes);
+    frame->compressed = so_str("", 0);
+    if (small.n > 0)
+        frame->compressed = put_frame(frame->bytes + frame->plain.n, opcode, true, small);
+    *out = frame;
+    return SO_OK;
+}
+
+struct so_ws_frame *so_ws_frame_ref(struct so_ws_frame *frame)
+{
+    (void)atomic_fetch_add_explicit(&frame->refs, 1, memory_order_relaxed);
+    return frame;
+}
+
+void so_ws_frame_unref(struct so_ws_frame *frame)
+{
+    if (frame != NULL && atomic_fetch_sub_explicit(&frame->refs, 1, memory_order_acq_rel) == 1)
+        so_free(frame);
+}
+
+int so_ws_send_frame(struct so_ws *ws, const struct so_ws_frame *frame)
+{
+    const struct so_ws_deflate_terms *terms = &ws->deflate;
+    if (ws->state != WS_OPEN)
+        return SO_ECLOSED;
+    /* A plain message goes by the window of a connection that keeps one (RFC 7692 section 6), so it is always right. */
+    bool fits = terms->is_on && !terms->server_keeps_window && terms->server_bits == SO_WS_WINDOW_MAX;
+    return write_frame(ws, fits && frame->compressed.n > 0 ? frame->compressed : frame->plain, so_str("", 0));
+}

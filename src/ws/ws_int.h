@@ -1,0 +1,78 @@
+/* ws_int.h: a connection from inside: receive.c reads, send.c writes, ws.c opens and ends.  Inside ws/ only. */
+#ifndef SO_WS_WS_INT_H
+#define SO_WS_WS_INT_H
+
+#include "core/buf.h"
+#include "net/deadline.h"
+#include "ws/deflate.h"
+#include "ws/text.h"
+#include "ws/ws.h"
+
+enum {
+    BUFFER_KEEP = 64 * 1024, /* a larger shared buffer is given back after its message */
+    CORK_MAX = 64 * 1024     /* answers to one read() are collected up to here, and go out in one write() */
+};
+
+/* Kinds of deadlines. */
+enum ws_wait { WAIT_QUIET, WAIT_PONG, WAIT_CLOSE };
+
+enum ws_state {
+    WS_OPEN,
+    WS_CLOSING, /* our close frame is out: nothing more is sent, the peer's is awaited */
+    WS_DONE     /* both are, or it makes no sense to wait */
+};
+
+struct so_ws {
+    struct so_ws_server *server;
+    struct so_http_stream *stream; /* valid until its closed() */
+    const struct so_ws_events *events;
+    void *arg;
+    struct so_str protocol;
+    struct so_deadline deadline;
+    struct so_ws_parser parser;
+    struct so_buf message; /* unmasked payload of the message under way; still compressed if it came so */
+    struct so_ws_text text;
+    struct so_ws_deflate_terms deflate;
+    struct so_ws_deflater *deflater; /* of its own only if the server keeps its window; made when first needed */
+    struct so_ws_inflater *inflater; /* of its own only if the client keeps its window */
+    uint8_t state;                   /* enum ws_state */
+    bool is_paused;
+    uint8_t control_len;
+    uint16_t code;                   /* for closed() */
+    char control[SO_WS_CONTROL_MAX]; /* payload of the control frame under way; the peer's reason after its close frame */
+};
+
+struct so_ws_server {
+    struct so_loop *loop;
+    struct so_ws_options options;
+    struct so_deadlines deadlines;
+    size_t count;
+    struct so_buf spare;    /* memory for a connection's `message`: taken when one begins, put back at its end */
+    struct so_buf inflated; /* the message that is being handed out */
+    struct so_buf deflated; /* the message that is being sent */
+    struct so_buf cork;     /* what `corked` has written and the socket not seen */
+    struct so_ws *corked;   /* whose bytes are being read now; NULL: nobody's */
+    struct so_ws_deflater *deflaters[SO_WS_WINDOW_MAX + 1]; /* by window bits, for those who keep no window */
+    struct so_ws_inflater *inflater;
+};
+
+/* ---- receive.c ---- */
+
+void so_ws_receive(struct so_ws *ws, struct so_str bytes);
+
+/* ---- send.c ---- */
+
+/* A control frame, or nothing when it cannot be sent any more. */
+void so_ws_send_control(struct so_ws *ws, enum so_ws_opcode opcode, struct so_str payload);
+/* What is written until so_ws_uncork() goes out together. */
+void so_ws_cork(struct so_ws *ws);
+void so_ws_uncork(struct so_ws *ws);
+
+/* ---- ws.c ---- */
+
+/* The peer broke a rule or a limit: says so, and does not wait for an answer. */
+void so_ws_fail(struct so_ws *ws, enum so_ws_code code, const char *why);
+/* The peer's close frame: answers it, unless it is the answer. */
+void so_ws_take_close(struct so_ws *ws, unsigned code);
+
+#endif
