@@ -35,7 +35,8 @@ static void what_was_sealed_opens_again(void **state)
 static void the_form_is_the_documented_one(void **state)
 {
     (void)state;
-    static const char HEX[] = "000000000000000000000000000000000000000000000000000000001b9d6582f19efcba78f8b91446741ec7b923c6bf2f";
+    static const char HEX[] =
+        "000000000000000000000000000000000000000000000000000000001b9d6582f19efcba78f8b91446741ec7b923c6bf2f";
     char sealed[sizeof(HEX) / 2];
     struct so_buf plain;
     struct so_err err = SO_ERR_INIT;
