@@ -81,8 +81,8 @@ static int compile_file(const char *path, const struct settings *set, struct so_
     return rc;
 }
 
-static int print_output(const struct so_schema *schema, const struct so_json *v, int output, struct so_arena *arena, bool *valid,
-                        struct so_err *err)
+static int print_output(const struct so_schema *schema, const struct so_json *v, int output, struct so_arena *arena,
+                        bool *valid, struct so_err *err)
 {
     struct so_buf text;
     so_buf_init(&text, ARENA_MAX);
@@ -93,8 +93,8 @@ static int print_output(const struct so_schema *schema, const struct so_json *v,
     return rc;
 }
 
-static int print_violations(const struct so_schema *schema, const struct so_json *v, const char *path, struct so_arena *arena,
-                            bool *valid, struct so_err *err)
+static int print_violations(const struct so_schema *schema, const struct so_json *v, const char *path,
+                            struct so_arena *arena, bool *valid, struct so_err *err)
 {
     const struct so_violation *violations = NULL;
     int rc = so_schema_validate(schema, v, arena, 0, &violations, err);
@@ -176,7 +176,8 @@ static long long time_compile(const char *path, const struct settings *set)
     struct so_arena arena;
     struct so_json root;
     long long best = LLONG_MAX, start = so_clock_mono_ns();
-    const struct so_schema_options options = {.draft = set->draft, .assert_format = set->formats, .memory_max = (size_t)1 << 30};
+    const struct so_schema_options options = {
+        .draft = set->draft, .assert_format = set->formats, .memory_max = (size_t)1 << 30};
     so_arena_init(&arena, ARENA_MAX);
     if (schema_files_read(path, &arena, &root, &err) == SO_OK)
         do {
@@ -227,8 +228,8 @@ static int bench(int count, char **paths, const struct settings *set)
     long instances = read_lines(paths[1], &arena, &values);
     if (instances >= 0) {
         double warm = time_checks(schema, values, instances, &invalid);
-        printf("compile_ns %lld warm_ns_per_instance %.0f instances %ld invalid %ld\n", time_compile(paths[0], set), warm, instances,
-               invalid);
+        printf("compile_ns %lld warm_ns_per_instance %.0f instances %ld invalid %ld\n", time_compile(paths[0], set), warm,
+               instances, invalid);
     }
     so_arena_deinit(&arena);
     so_schema_free(schema);

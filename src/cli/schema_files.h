@@ -2,8 +2,8 @@
 #ifndef SO_CLI_SCHEMA_FILES_H
 #define SO_CLI_SCHEMA_FILES_H
 
-#include "json/json.h"
 #include "schema/schema.h"
+#include "json/json.h"
 
 /* Where referenced schemas come from. */
 struct schema_files {

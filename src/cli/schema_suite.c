@@ -107,8 +107,7 @@ static void run_file(struct suite *s, const char *path)
     struct so_arena arena;
     struct so_json groups;
     so_arena_init(&arena, ARENA_MAX);
-    struct so_schema_options options = {
-        .draft = draft_of(s, path), .load = schema_files_load, .load_arg = &s->files};
+    struct so_schema_options options = {.draft = draft_of(s, path), .load = schema_files_load, .load_arg = &s->files};
     for (size_t i = 0; i < COUNT_OF(PLACES); i++)
         if (strstr(path, PLACES[i].part) != NULL) {
             options.assert_format = PLACES[i].assert_format;

@@ -114,7 +114,10 @@ static struct shortest round_to(double value, int count)
         s.digits = s.digits * 10 + (uint64_t)(*at - '0');
         i++;
     }
-    s.exponent = atoi(strchr(at, 'e') + 1) - (count - 1);
+    const char *sign = strchr(at, 'e') + 1; /* always there: '+' or '-' */
+    int64_t exponent = 0;
+    (void)so_str_to_i64(so_str_c(*sign == '+' ? sign + 1 : sign), &exponent); /* digits of our own making */
+    s.exponent = (int)exponent - (count - 1);
     return s;
 }
 

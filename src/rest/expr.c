@@ -18,7 +18,7 @@ static int resolve_path(struct so_rest_plan *p, const struct so_field_name *fiel
             return rc;
         }
     }
-    if (!so_dialect_sqlite.json_path(field->path, &t))
+    if (!p->dialect->json_path(field->path, &t))
         return so_err_oom(p->err);
     out->path = so_text_get(&t);
     return SO_OK;

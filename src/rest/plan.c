@@ -6,6 +6,7 @@
  * A write reads, too: its top node is what RETURNING gives. */
 #include "rest/plan.h"
 
+#include "rest/dialect.h"
 #include "rest/errors.h"
 
 /* ---- outputs ---- */
@@ -70,6 +71,17 @@ static int set_cast(struct so_rest_plan *p, struct so_str name, struct so_out *o
     return SO_OK;
 }
 
+static int set_aggregate_cast(struct so_rest_plan *p, struct so_str name, struct so_out *out)
+{
+    if (name.p == NULL)
+        return SO_OK;
+    if (!so_type_find(name, &out->aggregate_cast))
+        return so_fail_http(p->err, SQL_CANNOT_CAST, SO_STR_ARG(name));
+    out->has_aggregate_cast = true;
+    out->field.type = out->aggregate_cast;
+    return SO_OK;
+}
+
 static const struct {
     const char *name;
     bool keeps_type;
@@ -90,7 +102,7 @@ static int set_aggregate(struct so_rest_plan *p, struct so_node *node, const str
         return so_fail_http(p->err, PGRST123);
     if (!AGGREGATES[item->aggregate].keeps_type)
         out->field.type = AGGREGATES[item->aggregate].type;
-    return SO_OK;
+    return set_aggregate_cast(p, item->aggregate_cast, out);
 }
 
 /* count(), and the older spelling count where no column has that name.  Counting tells nothing that Content-Range does not
@@ -110,7 +122,8 @@ static int add_count(struct so_rest_plan *p, struct so_node *node, const struct 
     node->has_aggregates = true;
     out->kind = SO_OUT_COUNT;
     out->field.type = SO_TYPE_INTEGER;
-    return name_out(p, out, item->alias.p != NULL ? item->alias : SO_STR("count"));
+    int rc = set_aggregate_cast(p, item->aggregate_cast, out);
+    return rc != SO_OK ? rc : name_out(p, out, item->alias.p != NULL ? item->alias : SO_STR("count"));
 }
 
 static int add_field(struct so_rest_plan *p, struct so_node *node, const struct so_select *item, struct outs *outs)
@@ -456,8 +469,13 @@ int so_rest_plan_make(const struct so_request *request, const struct so_snapshot
                       const struct so_rest_settings *settings, struct so_arena *arena, struct so_rest_plan *out,
                       struct so_err *err)
 {
-    *out = (struct so_rest_plan){
-        .request = request, .snapshot = snapshot, .who = who, .settings = settings, .arena = arena, .err = err};
+    *out = (struct so_rest_plan){.request = request,
+                                 .dialect = &so_dialect_sqlite,
+                                 .snapshot = snapshot,
+                                 .who = who,
+                                 .settings = settings,
+                                 .arena = arena,
+                                 .err = err};
     out->top.entity = so_snapshot_find(snapshot, request->name);
     if (out->top.entity == NULL)
         return fail_no_table(out, request->name);

@@ -73,7 +73,8 @@ struct so_out {
     enum so_out_kind kind;
     struct so_expr expr;
     enum so_aggregate aggregate;
-    bool has_cast;
+    bool has_cast, has_aggregate_cast;
+    enum so_type aggregate_cast;
     enum so_type cast, from; /* from: the type before the cast */
     const struct so_node *child;
     const struct so_out *inner; /* SPREAD: the child's own */
@@ -140,11 +141,13 @@ struct so_write {
     bool is_nothing;  /* an empty body: no statement at all */
 };
 
+struct so_dialect;
 struct so_rest_plan {
     const struct so_request *request;
     const struct so_snapshot *snapshot;
     const struct so_identity *who;
     const struct so_rest_settings *settings;
+    const struct so_dialect *dialect;
     struct so_arena *arena;
     struct so_err *err;
     struct so_node top;

@@ -139,9 +139,6 @@ static int parse_parameter(struct so_request *r, struct so_str key, struct so_st
     return so_filter_parse(r, key, value, err);
 }
 
-/* Supabase's gateway takes the key in the query, too; it is no filter. */
-static bool is_not_ours(struct so_str key) { return key.n == 0 || so_str_eq(key, SO_STR("apikey")); }
-
 int so_query_parse(struct so_request *r, struct so_str query, struct so_err *err)
 {
     struct so_str pair;
@@ -156,7 +153,7 @@ int so_query_parse(struct so_request *r, struct so_str query, struct so_err *err
         int rc = so_url_decode(r->arena, so_str_slice(pair, 0, equals), true, &key, err);
         if (rc == SO_OK)
             rc = so_url_decode(r->arena, so_str_slice(pair, equals + 1, pair.n), true, &value, err);
-        if (rc == SO_OK && !is_not_ours(key))
+        if (rc == SO_OK && key.n > 0)
             rc = parse_parameter(r, key, value, &seen, err);
         if (rc != SO_OK)
             return rc;

@@ -68,7 +68,9 @@ struct so_rest_out {
     const struct so_violation *violations;
 };
 
-/* Runs and writes the body into `body`.  After a failure `body` holds nothing to be used; call so_rest_error(). */
+/* Runs and writes the body into `body`, which is empty.  May run again, with an empty body, after a run that was undone.
+ * What `in` and `snapshot` pointed to when the op was prepared must still be there.  After a failure `body` holds nothing to
+ * be used; call so_rest_error(). */
 int so_rest_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
                 struct so_err *err) SO_MUST_CHECK;
 

@@ -186,7 +186,7 @@ static int note_location(const struct so_rest_op *op, struct so_stmt *st, struct
     return rc;
 }
 
-static int validate_row(struct so_rest_op *op, struct so_stmt *st, struct so_err *err)
+static int validate_row(struct so_rest_op *op, struct so_stmt *st, int64_t index, struct so_err *err)
 {
     struct so_buf b;
     so_buf_init(&b, op->settings->body_max);
@@ -197,7 +197,7 @@ static int validate_row(struct so_rest_op *op, struct so_stmt *st, struct so_err
     if (rc == SO_OK && text.p == NULL)
         rc = so_err_oom(err);
     if (rc == SO_OK)
-        rc = so_validate_stored(&op->plan, text);
+        rc = so_validate_stored(&op->plan, text, op->request.payload.is_array ? index : -1);
     return rc == SO_OK ? so_validate_verdict(&op->plan) : rc;
 }
 
@@ -209,7 +209,7 @@ static int take_written_row(struct so_rest_op *op, struct so_stmt *st, struct wr
     if (l->check >= 0 && so_stmt_i64(st, l->check) != 1)
         return so_fail_http(err, SQL_POLICY, SO_STR_ARG(op->plan.top.entity->relation->name));
     if (l->row >= 0)
-        rc = validate_row(op, st, err);
+        rc = validate_row(op, st, w->rows, err);
     if (rc == SO_OK && l->key >= 0 && w->rows == 0)
         rc = note_location(op, st, w, err);
     if (rc == SO_OK && l->has_outs)

@@ -17,7 +17,7 @@ enum { IDENTITY_PARAMS = 3, TEXT_FIRST = 512, PARAMS_FIRST = 8 };
 
 void so_sqlb_start(struct so_sqlb *b, struct so_rest_plan *p)
 {
-    *b = (struct so_sqlb){.plan = p, .dialect = &so_dialect_sqlite, .cap = PARAMS_FIRST};
+    *b = (struct so_sqlb){.plan = p, .dialect = p->dialect, .cap = PARAMS_FIRST};
     so_text_init(&b->text, p->arena, TEXT_FIRST);
     b->params = so_alloc(p->arena, PARAMS_FIRST * sizeof(*b->params));
     b->text.failed |= b->params == NULL;
@@ -99,36 +99,49 @@ static void put_entity_column(struct so_sqlb *b, const struct so_node *node, con
     so_text_str(&b->text, column->quoted);
 }
 
-/* What $c, $v and $p stand for while a template is written. */
-struct slots {
+/* A value as templates around a column: $c in one is the next, the innermost one's is the column itself.
+ * CAST(sum(t0."a") AS TEXT) is {"CAST($c AS TEXT)", "sum($c)"}. */
+enum { LAYERS_MAX = 4 };
+struct layers {
+    const char *templates[LAYERS_MAX + 1]; /* the outermost first */
+    int count;
     const struct so_node *node;
     const struct so_expr *expr;
-    const char *column_template; /* what $c is made by; NULL: the bare column */
-    const struct so_param *value;
-    int value_number; /* 0 until it is used: a template may use it twice */
+    const struct so_param *value; /* $v */
+    int value_number;             /* 0 until it is used: a template may use it twice */
 };
 
-static void put_template(struct so_sqlb *b, const char *template, struct slots *s)
+static void add_layer(struct layers *l, const char *template)
 {
-    for (;;) {
-        const char *dollar = strchr(template, '$');
-        if (dollar == NULL)
-            break;
+    if (template != NULL && l->count < LAYERS_MAX)
+        l->templates[l->count++] = template;
+}
+
+static void put_layer(struct so_sqlb *b, struct layers *l, int level);
+
+static void put_slot(struct so_sqlb *b, struct layers *l, int level, char slot)
+{
+    switch (slot) {
+    case 'v':
+        if (l->value_number == 0)
+            l->value_number = so_sqlb_add_param(b, l->value);
+        so_sqlb_put_number(b, l->value_number);
+        break;
+    case 'p': put_param(b, &(struct so_param){.kind = SO_PARAM_TEXT, .text = l->expr->path}); break;
+    default: put_layer(b, l, level + 1); break;
+    }
+}
+
+static void put_layer(struct so_sqlb *b, struct layers *l, int level)
+{
+    const char *template = l->templates[level];
+    if (template == NULL) {
+        put_entity_column(b, l->node, l->expr->column);
+        return;
+    }
+    for (const char *dollar; (dollar = strchr(template, '$')) != NULL; template = dollar + 2) {
         so_text_put(&b->text, template, (size_t)(dollar - template));
-        if (dollar[1] == 'v') {
-            if (s->value_number == 0)
-                s->value_number = so_sqlb_add_param(b, s->value);
-            so_sqlb_put_number(b, s->value_number);
-        } else if (dollar[1] == 'p') {
-            put_param(b, &(struct so_param){.kind = SO_PARAM_TEXT, .text = s->expr->path});
-        } else if (s->column_template != NULL) {
-            struct slots inner = *s;
-            inner.column_template = NULL;
-            put_template(b, s->column_template, &inner);
-        } else {
-            put_entity_column(b, s->node, s->expr->column);
-        }
-        template = dollar + 2;
+        put_slot(b, l, level, dollar[1]);
     }
     so_text_c(&b->text, template);
 }
@@ -147,9 +160,9 @@ static const char *path_template(const struct so_sqlb *b, const struct so_expr *
 
 static void put_expr(struct so_sqlb *b, const struct so_node *node, const struct so_expr *e, enum reading reading)
 {
-    const char *path = path_template(b, e, reading);
-    struct slots s = {.node = node, .expr = e};
-    put_template(b, path == NULL ? "$c" : path, &s);
+    struct layers l = {.node = node, .expr = e};
+    add_layer(&l, path_template(b, e, reading));
+    put_layer(b, &l, 0);
 }
 
 /* A decimal is kept as text; greater and less ask for its value. */
@@ -235,23 +248,29 @@ static void put_exists(struct so_sqlb *b, const struct so_node *parent, const st
     so_text_char(&b->text, ')');
 }
 
+/* data->a=eq."x": both sides in the database's one spelling of JSON. */
+static void put_json_compare(struct so_sqlb *b, const struct so_node *node, const struct so_cond *c)
+{
+    struct layers value = {.node = node, .expr = &c->expr, .value = &c->value};
+    add_layer(&value, b->dialect->json_value);
+    put_expr(b, node, &c->expr, AS_WRITTEN);
+    so_text_c(&b->text, b->dialect->json_operators[c->op]);
+    put_layer(b, &value, 0);
+}
+
 static void put_compare(struct so_sqlb *b, const struct so_node *node, const struct so_cond *c)
 {
     const struct so_dialect_operator *op = &b->dialect->operators[c->op];
-    bool by_value = !c->as_json && !op->is_set;
-    struct slots s = {.node = node, .expr = &c->expr, .value = &c->value};
-    s.column_template = path_template(b, &c->expr, by_value ? AS_VALUE : AS_WRITTEN);
-    if (op->is_ordering && is_decimal(&c->expr))
-        s.column_template = b->dialect->decimal_order;
+    struct layers l = {.node = node, .expr = &c->expr, .value = &c->value};
     if (c->as_json) {
-        /* data->a=eq."x": both sides in the database's one spelling of JSON */
-        put_expr(b, node, &c->expr, AS_WRITTEN);
-        so_text_c(&b->text, b->dialect->json_operators[c->op]);
-        s.column_template = NULL;
-        put_template(b, b->dialect->json_value, &s);
+        put_json_compare(b, node, c);
         return;
     }
-    put_template(b, op->sql, &s);
+    add_layer(&l, op->sql);
+    if (op->is_ordering && is_decimal(&c->expr))
+        add_layer(&l, b->dialect->decimal_order);
+    add_layer(&l, path_template(b, &c->expr, op->is_set ? AS_WRITTEN : AS_VALUE));
+    put_layer(b, &l, 0);
 }
 
 static void put_list(struct so_sqlb *b, const struct so_node *node, const struct so_cond *list, const char *between)
@@ -341,34 +360,30 @@ static void put_embed(struct so_sqlb *b, const struct so_node *parent, const str
 
 static void put_spread(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out);
 
+static const char *cast_template(const struct so_sqlb *b, enum so_type from, enum so_type to)
+{
+    return from == SO_TYPE_BOOLEAN && to == SO_TYPE_TEXT ? b->dialect->cast_boolean_text : b->dialect->casts[to];
+}
+
+/* a->b::int.sum()::text, from the outside in. */
 static void put_plain(struct so_sqlb *b, const struct so_node *node, const struct so_out *out)
 {
-    if (out->expr.path.p == NULL && !out->has_cast && out->aggregate == SO_AGG_NONE) {
-        put_entity_column(b, node, out->expr.column);
-        return;
-    }
-    struct slots s = {.node = node, .expr = &out->expr, .column_template = path_template(b, &out->expr, AS_WRITTEN)};
-    const char *cast = "$c";
-    if (out->has_cast) {
-        cast = b->dialect->casts[out->cast];
-        if (out->cast == SO_TYPE_TEXT && out->from == SO_TYPE_BOOLEAN)
-            cast = b->dialect->cast_boolean_text;
-    }
-    if (out->aggregate == SO_AGG_NONE) {
-        put_template(b, cast, &s);
-        return;
-    }
-    const char *aggregate = b->dialect->aggregates[out->aggregate], *hole = strstr(aggregate, "$c");
-    so_text_put(&b->text, aggregate, (size_t)(hole - aggregate));
-    put_template(b, cast, &s);
-    so_text_c(&b->text, hole + 2);
+    struct layers l = {.node = node, .expr = &out->expr};
+    if (out->has_aggregate_cast)
+        add_layer(&l, b->dialect->casts[out->aggregate_cast]);
+    add_layer(&l, out->kind == SO_OUT_COUNT ? "count(*)" : b->dialect->aggregates[out->aggregate]);
+    if (out->has_cast)
+        add_layer(&l, cast_template(b, out->from, out->cast));
+    if (out->kind == SO_OUT_EXPR)
+        add_layer(&l, path_template(b, &out->expr, AS_WRITTEN));
+    put_layer(b, &l, 0);
 }
 
 static void put_out(struct so_sqlb *b, const struct so_node *node, const struct so_out *out)
 {
     switch (out->kind) {
-    case SO_OUT_EXPR: put_plain(b, node, out); break;
-    case SO_OUT_COUNT: so_text_lit(&b->text, "count(*)"); break;
+    case SO_OUT_EXPR:
+    case SO_OUT_COUNT: put_plain(b, node, out); break;
     case SO_OUT_EMBED: put_embed(b, node, out->child); break;
     case SO_OUT_SPREAD: put_spread(b, node, out); break;
     }
@@ -417,12 +432,9 @@ static void put_group(struct so_sqlb *b, const struct so_node *node)
 
 static void put_sort_key(struct so_sqlb *b, const struct so_node *node, const struct so_sort *sort)
 {
-    if (is_decimal(&sort->expr)) {
-        struct slots s = {.node = node, .expr = &sort->expr};
-        put_template(b, b->dialect->decimal_order, &s);
-        return;
-    }
-    put_expr(b, node, &sort->expr, AS_VALUE);
+    struct layers l = {.node = node, .expr = &sort->expr};
+    add_layer(&l, is_decimal(&sort->expr) ? b->dialect->decimal_order : path_template(b, &sort->expr, AS_VALUE));
+    put_layer(b, &l, 0);
 }
 
 /* PostgreSQL takes NULL for the largest value.  Where no NULL can be, nothing is said, so that an index can serve. */

@@ -161,7 +161,8 @@ static void put_insert(struct so_sqlb *b)
             so_text_lit(&b->text, ", ");
         put_set_value(b, s, "i");
     }
-    so_text_lit(&b->text, " FROM so_input(");
+    so_text_lit(&b->text, " FROM ");
+    so_text_c(&b->text, b->dialect->input_rows);
     put_input(b);
     so_text_lit(&b->text, ") WHERE 1"); /* without WHERE, ON could belong to a join (sqlite.org/lang_upsert.html) */
     put_conflict(b);
@@ -275,7 +276,8 @@ int so_sql_existing(struct so_rest_plan *p, struct so_sql *out)
     bool first = true;
     *out = (struct so_sql){.text = {NULL, 0}};
     so_sqlb_start(&b, p);
-    so_text_lit(&b.text, "SELECT count(*) FROM so_input(");
+    so_text_lit(&b.text, "SELECT count(*) FROM ");
+    so_text_c(&b.text, b.dialect->input_rows);
     put_input(&b);
     so_text_lit(&b.text, ") WHERE EXISTS (SELECT 1 FROM ");
     so_text_name(&b.text, p->top.entity->relation->name);

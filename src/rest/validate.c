@@ -51,14 +51,31 @@ int so_validate_read_only(struct so_rest_plan *p, struct so_str key)
                      so_arena_printf(p->arena, "%.*s is set by the server and cannot be written", SO_STR_ARG(key)));
 }
 
-/* Whether the database puts something in when an insert leaves the column out. */
-static bool is_filled_in(const struct so_entity_column *c)
+/* Whether the client sets the column: by columns=, or in every row. */
+static bool is_listed(const struct so_rest_plan *p, const struct so_entity_column *c)
 {
-    return c->rule->read_only || c->rule->default_sql.p != NULL || c->column->has_default || c->column->generated ||
-           (c->column->pk > 0 && c->column->type == SO_TYPE_INTEGER);
+    const struct so_input *in = &p->write.input;
+    for (size_t i = 0; i < in->column_count; i++)
+        if (so_str_eq(in->columns[i].name, c->column->name))
+            return true;
+    return false;
 }
 
-/* The members that will be stored: those of the body that are columns=, and constant defaults of the others. */
+/* A row that lacks a listed column stores NULL there, unless missing=default. */
+static bool takes_default(const struct so_rest_plan *p, const struct so_entity_column *c)
+{
+    return p->write.missing_default || !is_listed(p, c);
+}
+
+/* Whether the database puts something in when the row lacks the column. */
+static bool is_filled_in(const struct so_rest_plan *p, const struct so_entity_column *c)
+{
+    if (c->column->generated || (c->column->pk > 0 && c->column->type == SO_TYPE_INTEGER))
+        return true;
+    return takes_default(p, c) && (c->rule->read_only || c->rule->default_sql.p != NULL || c->column->has_default);
+}
+
+/* The members that will be stored: those of the body that are listed, and constant defaults of the others. */
 static int complete_row(struct so_rest_plan *p, const struct so_json *row, struct so_json *out)
 {
     const struct so_entity *e = p->top.entity;
@@ -68,8 +85,8 @@ static int complete_row(struct so_rest_plan *p, const struct so_json *row, struc
     uint32_t count = 0;
     for (size_t i = 0; i < e->relation->column_count; i++) {
         const struct so_entity_column *c = &e->columns[i];
-        const struct so_json *value = so_json_get(row, c->column->name);
-        if (value == NULL && c->rule != NULL)
+        const struct so_json *value = is_listed(p, c) ? so_json_get(row, c->column->name) : NULL;
+        if (value == NULL && c->rule != NULL && takes_default(p, c))
             value = so_json_get(c->rule->schema, SO_STR("default"));
         if (value != NULL)
             members[count++] = (struct so_json_member){c->column->name.p, (uint32_t)c->column->name.n,
@@ -84,7 +101,7 @@ static int check_required(struct so_rest_plan *p, const struct so_json *row, siz
     const struct so_entity *e = p->top.entity;
     for (size_t i = 0; i < e->relation->column_count; i++) {
         const struct so_entity_column *c = &e->columns[i];
-        if (c->rule == NULL || !c->rule->required || is_filled_in(c) || so_json_get(row, c->column->name) != NULL)
+        if (c->rule == NULL || !c->rule->required || is_filled_in(p, c) || so_json_get(row, c->column->name) != NULL)
             continue;
         int rc = add_about(p, row_location(p, index), SO_STR("/required"), "required",
                            so_arena_printf(p->arena, "%.*s is required", SO_STR_ARG(c->column->name)));
@@ -134,13 +151,13 @@ int so_validate_changes(struct so_rest_plan *p)
     return rc;
 }
 
-int so_validate_stored(struct so_rest_plan *p, struct so_str row)
+int so_validate_stored(struct so_rest_plan *p, struct so_str row, int64_t index)
 {
     const struct so_violation *found = NULL;
     struct so_json value;
     int rc = so_json_parse(p->arena, row, NULL, &value, p->err);
     if (rc == SO_OK)
-        rc = so_table_validate(p->top.entity->table, &value, -1, p->arena, &found, p->err);
+        rc = so_table_validate(p->top.entity->table, &value, index, p->arena, &found, p->err);
     if (rc == SO_OK && found != NULL && p->violations == NULL)
         p->violations = found;
     return rc;

@@ -64,7 +64,7 @@ static int convert_json(struct so_rest_plan *p, struct so_cond *c, struct so_str
 static int convert_pattern(struct so_rest_plan *p, struct so_cond *c, struct so_str text)
 {
     struct so_str pattern;
-    if (!so_dialect_sqlite.operators[c->op].pattern(p->arena, text, &pattern))
+    if (!p->dialect->operators[c->op].pattern(p->arena, text, &pattern))
         return so_err_oom(p->err);
     c->value = text_param(pattern);
     return SO_OK;
@@ -192,7 +192,7 @@ static int convert_json_set(struct so_rest_plan *p, struct so_cond *c, struct so
 
 int so_value_convert(struct so_rest_plan *p, struct so_cond *c, const struct so_filter *f, struct so_str text)
 {
-    const struct so_dialect_operator *op = &so_dialect_sqlite.operators[f->op];
+    const struct so_dialect_operator *op = &p->dialect->operators[f->op];
     if (op->sql == NULL) {
         int rc = so_fail_http(p->err, PGRST127);
         so_err_details(p->err, "The operator '%s' is not available on this database: %s", so_op_name(f->op), op->missing);

@@ -1,5 +1,5 @@
-/* check.c: is the value valid?  One function walks the instructions; every instruction that takes more than a few lines has a
- * function of its own.  No allocation unless an array or object is large or a string needs decoding. */
+/* check.c: is the value valid?  One function walks the instructions; every instruction that takes more than a few lines has
+ * a function of its own.  No allocation unless an array or object is large or a string needs decoding. */
 #include "schema/check.h"
 
 #include <string.h>

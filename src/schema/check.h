@@ -1,5 +1,6 @@
 /* check.h: runs a schema's instructions over a value.
- * Threads: any number, each with a struct so_run of its own.   Limits: steps and depth, below.   Never: changes the schema. */
+ * Threads: any number, each with a struct so_run of its own.   Limits: steps and depth, below.   Never: changes the schema.
+ */
 #ifndef SO_SCHEMA_CHECK_H
 #define SO_SCHEMA_CHECK_H
 
@@ -57,8 +58,9 @@ static inline bool so_marks_has(const struct so_marks *m, uint32_t i) { return (
 static inline void so_marks_set(struct so_marks *m, uint32_t i) { m->bits[i / 64] |= 1ULL << (i % 64); }
 void so_marks_set_all(struct so_marks *m);
 
-/* Marks what `node`, which has accepted the array or object, evaluates in it.  With `but_unevaluated` its own unevaluated* is
- * left out: that is the one that asks. */
-void so_mark(struct so_run *run, const struct so_node *node, const struct so_json *v, struct so_marks *marks, bool but_unevaluated);
+/* Marks what `node`, which has accepted the array or object, evaluates in it.  With `but_unevaluated` its own unevaluated*
+ * is left out: that is the one that asks. */
+void so_mark(struct so_run *run, const struct so_node *node, const struct so_json *v, struct so_marks *marks,
+             bool but_unevaluated);
 
 #endif

@@ -1,8 +1,9 @@
 /* compile.c: makes nodes and rules, following every reference.
  *
- * A dynamic reference ($dynamicRef, $recursiveRef) depends on the resources passed on the way to it.  All it asks of that way
- * is which resource was the first to declare each dynamic anchor, so that is what a scope holds, and a node is made for
- * every pair of subschema and scope that can occur.  Nearly always there is one scope, and at run time nothing is dynamic. */
+ * A dynamic reference ($dynamicRef, $recursiveRef) depends on the resources passed on the way to it.  All it asks of that
+ * way is which resource was the first to declare each dynamic anchor, so that is what a scope holds, and a node is made for
+ * every pair of subschema and scope that can occur.  Nearly always there is one scope, and at run time nothing is dynamic.
+ */
 #include "schema/compile.h"
 
 #include <string.h>
@@ -412,9 +413,9 @@ static int make_dependencies(struct compiler *c, const struct site *at, struct s
     for (uint32_t i = 0; i < map->len; i++) {
         const struct so_json *v = &map->u.members[i].value;
         items[i].name = name_of(so_json_key(&map->u.members[i]));
-        int rc = v->type == SO_JSON_ARRAY ? make_names(c, v, &items[i].names)
-                                          : child_node(c, at, v, so_pointer_join(c->arena, at->pointer, items[i].name.text),
-                                                       &items[i].node);
+        int rc = v->type == SO_JSON_ARRAY
+                     ? make_names(c, v, &items[i].names)
+                     : child_node(c, at, v, so_pointer_join(c->arena, at->pointer, items[i].name.text), &items[i].node);
         if (rc != SO_OK)
             return rc;
     }
@@ -554,7 +555,8 @@ static int compile_node(struct compiler *c, struct so_node *node)
     return SO_OK;
 }
 
-int so_compile_nodes(struct so_schema *s, const struct so_json *root, const struct so_schema_options *options, struct so_err *err)
+int so_compile_nodes(struct so_schema *s, const struct so_json *root, const struct so_schema_options *options,
+                     struct so_err *err)
 {
     static struct so_scope EMPTY;
     struct compiler c = {.schema = s, .arena = &s->arena, .options = options, .err = err};
@@ -572,7 +574,6 @@ int so_compile_nodes(struct so_schema *s, const struct so_json *root, const stru
     if (rc != SO_OK)
         return rc;
     s->draft = res->draft;
-    s->has_base = res->uri.n > 0;
     rc = get_node(&c, copy, res, &EMPTY, so_str("", 0), &s->root);
     for (struct so_node *n = s->root; rc == SO_OK && n != NULL; n = n->next)
         rc = compile_node(&c, n);

@@ -10,8 +10,8 @@
  *   [ in a class     a bracket                           \x{5b}: never a POSIX class
  *   \p{Letter}       long names                          \p{L}
  *
- * Everything that only PCRE2 knows (\A \Z \h (?> (?i) possessive quantifiers ...) is an error.  As in Annex B, and unlike the
- * u flag, escaped punctuation and lone braces and brackets are taken literally: schemas in the wild have them. */
+ * Everything that only PCRE2 knows (\A \Z \h (?> (?i) possessive quantifiers ...) is an error.  As in Annex B, and unlike
+ * the u flag, escaped punctuation and lone braces and brackets are taken literally: schemas in the wild have them. */
 #include <stdio.h>
 #include <string.h>
 
@@ -34,7 +34,10 @@ static int fault(struct translator *t, size_t at, const char *what)
     return so_fail_at(t->err, SO_EINVAL, at, "the regular expression is wrong at byte %zu: %s", at, what);
 }
 
-static char peek(const struct translator *t, size_t ahead) { return t->at + ahead < t->in.n ? t->in.p[t->at + ahead] : '\0'; }
+static char peek(const struct translator *t, size_t ahead)
+{
+    return t->at + ahead < t->in.n ? t->in.p[t->at + ahead] : '\0';
+}
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 static bool at_text(const struct translator *t, const char *text)
@@ -55,17 +58,15 @@ static void put_code(struct so_buf *out, uint32_t code)
 #define SPACES                                                                                                              \
     "\\x{9}-\\x{d}\\x{20}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}"
 #define NO_SPACES                                                                                                           \
-    "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}"   \
+    "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}"  \
     "\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}\\x{3001}-\\x{fefe}\\x{ff00}-\\x{10ffff}"
 
 /* The long names of general categories (PropertyValueAliases.txt), and what has no name in PCRE2. */
 static const struct {
     const char *name, *is, *is_not;
 } PROPERTIES[] = {
-    {"Any", "\\x{0}-\\x{10ffff}", NULL},
-    {"ASCII", "\\x{0}-\\x{7f}", "\\x{80}-\\x{10ffff}"},
-    {"Assigned", "\\P{Cn}", "\\p{Cn}"},
-    {"LC", "\\p{L&}", "\\P{L&}"},
+    {"Any", "\\x{0}-\\x{10ffff}", NULL},    {"ASCII", "\\x{0}-\\x{7f}", "\\x{80}-\\x{10ffff}"},
+    {"Assigned", "\\P{Cn}", "\\p{Cn}"},     {"LC", "\\p{L&}", "\\P{L&}"},
     {"Cased_Letter", "\\p{L&}", "\\P{L&}"},
 };
 
@@ -117,12 +118,15 @@ static const char *const CATEGORIES[][2] = {
 static const char BINARY_PROPERTIES[] =
     " ASCII_Hex_Digit AHex Alphabetic Alpha Bidi_Control Bidi_C Bidi_Mirrored Bidi_M Case_Ignorable CI Cased"
     " Changes_When_Casefolded CWCF Changes_When_Casemapped CWCM Changes_When_Lowercased CWL Changes_When_Titlecased CWT"
-    " Changes_When_Uppercased CWU Dash Default_Ignorable_Code_Point DI Deprecated Dep Diacritic Dia Emoji Emoji_Component EComp"
+    " Changes_When_Uppercased CWU Dash Default_Ignorable_Code_Point DI Deprecated Dep Diacritic Dia Emoji Emoji_Component "
+    "EComp"
     " Emoji_Modifier EMod Emoji_Modifier_Base EBase Emoji_Presentation EPres Extended_Pictographic ExtPict Extender Ext"
-    " Grapheme_Base Gr_Base Grapheme_Extend Gr_Ext Hex_Digit Hex IDS_Binary_Operator IDSB IDS_Trinary_Operator IDST ID_Continue"
+    " Grapheme_Base Gr_Base Grapheme_Extend Gr_Ext Hex_Digit Hex IDS_Binary_Operator IDSB IDS_Trinary_Operator IDST "
+    "ID_Continue"
     " IDC ID_Start IDS Ideographic Ideo Join_Control Join_C Logical_Order_Exception LOE Lowercase Lower Math"
     " Noncharacter_Code_Point NChar Pattern_Syntax Pat_Syn Pattern_White_Space Pat_WS Quotation_Mark QMark Radical"
-    " Regional_Indicator RI Sentence_Terminal STerm Soft_Dotted SD Terminal_Punctuation Term Unified_Ideograph UIdeo Uppercase"
+    " Regional_Indicator RI Sentence_Terminal STerm Soft_Dotted SD Terminal_Punctuation Term Unified_Ideograph UIdeo "
+    "Uppercase"
     " Upper Variation_Selector VS White_Space space XID_Continue XIDC XID_Start XIDS ";
 
 static bool is_binary_property(struct so_str name)

@@ -1,10 +1,10 @@
 /* emit.c: writes the instructions.
  *
- * A sequence is written for one node and one type of instance, so everything that the type decides is decided here: a rule that
- * does not apply is not written, "type" itself costs nothing, the values of another type drop out of "enum", and of anyOf and
- * oneOf only those branches stay that this type can meet.  One branch left is no choice: it is put in place.  Branches at
- * the same place of the instance are written first (recursion.c has made sure that this ends); those of members and items
- * wait in a queue and are entered through their node at run time. */
+ * A sequence is written for one node and one type of instance, so everything that the type decides is decided here: a rule
+ * that does not apply is not written, "type" itself costs nothing, the values of another type drop out of "enum", and of
+ * anyOf and oneOf only those branches stay that this type can meet.  One branch left is no choice: it is put in place.
+ * Branches at the same place of the instance are written first (recursion.c has made sure that this ends); those of members
+ * and items wait in a queue and are entered through their node at run time. */
 #include <stdint.h>
 #include <string.h>
 
@@ -189,7 +189,8 @@ static void emit_limit(struct emitter *e, struct sequence *s, const struct so_ru
         if (exclusive && limit == (low ? INT64_MAX : INT64_MIN))
             s->fails = true;
         else
-            push(e, s, (struct so_op){.code = low ? OP_INT_MIN : OP_INT_MAX, .u.i = limit + (exclusive ? (low ? 1 : -1) : 0)});
+            push(e, s,
+                 (struct so_op){.code = low ? OP_INT_MIN : OP_INT_MAX, .u.i = limit + (exclusive ? (low ? 1 : -1) : 0)});
         return;
     }
     unsigned flag = (low ? LIMIT_GREATER : LIMIT_LESS) | (exclusive ? 0U : LIMIT_EQUAL);
@@ -248,7 +249,10 @@ struct plan_names {
     const struct so_rule *properties, *required;
 };
 
-static uint32_t property_count(const struct so_rule *properties) { return properties == NULL ? 0 : properties->u.properties.count; }
+static uint32_t property_count(const struct so_rule *properties)
+{
+    return properties == NULL ? 0 : properties->u.properties.count;
+}
 
 static struct so_str plan_key(const void *arg, uint32_t i)
 {
@@ -285,7 +289,8 @@ static void emit_object(struct emitter *e, struct sequence *s, const struct so_n
     const struct so_rule *properties = so_node_rule(node, RULE_PROPERTIES), *required = so_node_rule(node, RULE_REQUIRED);
     const struct so_rule *patterns = so_node_rule(node, RULE_PATTERN_PROPERTIES);
     const struct so_rule *additional = so_node_rule(node, RULE_ADDITIONAL_PROPERTIES);
-    struct so_node *rest = additional == NULL || accepts_all(additional->u.additional.node) ? NULL : additional->u.additional.node;
+    struct so_node *rest =
+        additional == NULL || accepts_all(additional->u.additional.node) ? NULL : additional->u.additional.node;
     bool loops = property_count(properties) > 0 || patterns != NULL || rest != NULL;
     if (required != NULL && (!loops || required->u.names.count > REQUIRED_BITS)) {
         emit_required(e, s, required);
@@ -418,12 +423,15 @@ static void emit_rule(struct emitter *e, struct sequence *s, const struct so_nod
     case RULE_MIN_ITEMS:
     case RULE_MIN_PROPERTIES:
         if (rule->u.count.n > 0)
-            push(e, s, (struct so_op){.code = rule->code == RULE_MIN_LENGTH ? OP_MIN_LENGTH : OP_MIN_COUNT, .u.n = rule->u.count.n});
+            push(e, s,
+                 (struct so_op){.code = rule->code == RULE_MIN_LENGTH ? OP_MIN_LENGTH : OP_MIN_COUNT,
+                                .u.n = rule->u.count.n});
         break;
     case RULE_MAX_LENGTH:
     case RULE_MAX_ITEMS:
     case RULE_MAX_PROPERTIES:
-        push(e, s, (struct so_op){.code = rule->code == RULE_MAX_LENGTH ? OP_MAX_LENGTH : OP_MAX_COUNT, .u.n = rule->u.count.n});
+        push(e, s,
+             (struct so_op){.code = rule->code == RULE_MAX_LENGTH ? OP_MAX_LENGTH : OP_MAX_COUNT, .u.n = rule->u.count.n});
         break;
     case RULE_PATTERN: push_pointer(e, s, OP_PATTERN, rule->u.regex); break;
     case RULE_FORMAT:

@@ -88,7 +88,7 @@ static bool obeys_bidi_rule(struct so_str label)
     }
     if (rtl)
         return !(en && an) && (is_right_to_left(end) || end == UC_BIDI_EN); /* 4, 3 */
-    return end == UC_BIDI_L || end == UC_BIDI_EN;                            /* 6 */
+    return end == UC_BIDI_L || end == UC_BIDI_EN;                           /* 6 */
 }
 
 static bool is_ascii(struct so_str s)

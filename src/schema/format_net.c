@@ -1,4 +1,5 @@
-/* format_net.c: addresses, ASCII host names (RFC 1123 section 2.1, A-labels by RFC 5890) and e-mail (RFC 5321 section 4.1.2). */
+/* format_net.c: addresses, ASCII host names (RFC 1123 section 2.1, A-labels by RFC 5890) and e-mail (RFC 5321
+ * section 4.1.2). */
 #include <string.h>
 
 #include "schema/format.h"

@@ -71,8 +71,8 @@ bool so_format_date_time(struct so_str s)
     return so_format_date(so_str_slice(s, 0, 10)) && so_format_time(so_str_slice(s, 11, s.n));
 }
 
-/* Digits and a unit out of `units`, which shrinks to those that may come next: the grammar lets a unit be followed only by the
- * one right below it.  False when *at does not move. */
+/* Digits and a unit out of `units`, which shrinks to those that may come next: the grammar lets a unit be followed only by
+ * the one right below it.  False when *at does not move. */
 static bool take_unit(struct so_str s, size_t *at, const char **units)
 {
     size_t i = *at;

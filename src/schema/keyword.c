@@ -17,8 +17,8 @@ enum {
     ALL = TO_19 | D20
 };
 
-/* Sorted by name for bsearch(); a name that changed its meaning has a row for each. "dependencies" is gone since 2019-09, but
- * what it says is clear, and schemas in the wild use it (the suite's dependencies-compatibility.json). */
+/* Sorted by name for bsearch(); a name that changed its meaning has a row for each. "dependencies" is gone since 2019-09,
+ * but what it says is clear, and schemas in the wild use it (the suite's dependencies-compatibility.json). */
 static const struct so_keyword KEYWORDS[] = {
     {"$anchor", FROM_19, VALUE_STRING, VOCAB_CORE, 0, RULE_NONE},
     {"$comment", FROM_7, VALUE_STRING, VOCAB_CORE, 0, RULE_NONE},
@@ -152,7 +152,8 @@ static bool is_schema(const struct so_json *v, enum so_draft draft)
 
 static int wrong_schema(enum so_draft draft, struct so_err *err)
 {
-    return so_fail(err, SO_EINVAL, draft == SO_DRAFT_4 ? "a schema must be an object" : "a schema must be an object or a boolean");
+    return so_fail(err, SO_EINVAL,
+                   draft == SO_DRAFT_4 ? "a schema must be an object" : "a schema must be an object or a boolean");
 }
 
 static int check_names(const struct so_json *v, struct so_err *err)
@@ -176,7 +177,8 @@ static int check_types(const struct so_json *v, struct so_err *err)
             return so_fail(err, SO_EINVAL, "must be the name of a type or an array of them");
         struct so_str name = so_json_str(&items[i]);
         if (so_type_mask(name) == 0)
-            return so_fail(err, SO_EINVAL, "\"%.*s\" is no type; the types are null, boolean, integer, number, string, array and object",
+            return so_fail(err, SO_EINVAL,
+                           "\"%.*s\" is no type; the types are null, boolean, integer, number, string, array and object",
                            SO_STR_ARG(so_str_slice(name, 0, 40)));
     }
     return SO_OK;

@@ -2,8 +2,8 @@
 #ifndef SO_SCHEMA_KEYWORD_H
 #define SO_SCHEMA_KEYWORD_H
 
-#include "json/json.h"
 #include "schema/schema.h"
+#include "json/json.h"
 
 /* What a keyword does. The order is the order of evaluation: cheap before costly, and unevaluated* after all others. */
 enum so_rule_code {
@@ -115,8 +115,8 @@ const struct so_keyword *so_keywords(size_t *out_count);
 
 /* Checks the form of a keyword's value, not what is inside its schemas.  SO_EINVAL with what is
  * wrong. */
-int so_keyword_check(const struct so_keyword *k, enum so_draft draft, const struct so_json *value, struct so_err *err)
-    SO_MUST_CHECK;
+int so_keyword_check(const struct so_keyword *k, enum so_draft draft, const struct so_json *value,
+                     struct so_err *err) SO_MUST_CHECK;
 
 /* The mask of ON_* for a type's name; "integer" is ON_NUMBER. 0 for an unknown name. */
 unsigned so_type_mask(struct so_str name);

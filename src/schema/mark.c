@@ -109,7 +109,8 @@ static void mark_in_place(struct so_run *run, const struct so_rule *rule, const 
     }
 }
 
-void so_mark(struct so_run *run, const struct so_node *node, const struct so_json *v, struct so_marks *marks, bool but_unevaluated)
+void so_mark(struct so_run *run, const struct so_node *node, const struct so_json *v, struct so_marks *marks,
+             bool but_unevaluated)
 {
     if (--run->steps < 0)
         run->rc = run->rc != SO_OK ? run->rc : SO_ELIMIT;

@@ -1,14 +1,14 @@
 /* message.c: sentences for people, from one table.
  *
- * A template's fields: {name} the member in question; {expected} the keyword's value; {actual} the instance, shortened; {missing}
- * a member's name; {because} the member that requires it; {count} and {other} numbers; {length} of the instance; {types} the
- * types allowed; {what} a format in words. */
+ * A template's fields: {name} the member in question; {expected} the keyword's value; {actual} the instance, shortened;
+ * {missing} a member's name; {because} the member that requires it; {count} and {other} numbers; {length} of the instance;
+ * {types} the types allowed; {what} a format in words. */
 #include <stdio.h>
 #include <string.h>
 
 #include "core/utf8.h"
-#include "json/write.h"
 #include "schema/walk.h"
+#include "json/write.h"
 
 enum { SHOWN_MAX = 60, ENUM_SHOWN_MAX = 200, TITLE_MAX = 120, MESSAGE_MAX = 4096 };
 
@@ -101,6 +101,8 @@ static void put_name(struct sentence *s)
         so_buf_lit(&s->out, " (");
     }
     bool index = false;
+    if (start == 1 && at.p[start] >= '0' && at.p[start] <= '9')
+        so_buf_lit(&s->out, "item ");
     for (size_t i = start; i < end; i++) {
         char c = at.p[i];
         if (c == '/') {
@@ -126,7 +128,9 @@ static void put_types(struct sentence *s)
     uint32_t count = v->type == SO_JSON_ARRAY ? v->len : 1;
     for (uint32_t i = 0; i < count; i++) {
         struct so_str name = so_json_str(&items[i]);
-        const char *article = so_str_eq_c(name, "null") ? "" : name.p[0] == 'i' || name.p[0] == 'a' || name.p[0] == 'o' ? "an " : "a ";
+        const char *article = so_str_eq_c(name, "null")                                  ? ""
+                              : name.p[0] == 'i' || name.p[0] == 'a' || name.p[0] == 'o' ? "an "
+                                                                                         : "a ";
         so_buf_puts(&s->out, i == 0 ? "" : i + 1 == count ? " or " : ", ");
         so_buf_printf(&s->out, "%s%.*s", article, SO_STR_ARG(name));
     }
@@ -183,7 +187,8 @@ static void put_description(struct sentence *s)
 {
     struct so_str text = so_json_get_str(s->unit->node->source, SO_STR("description"));
     if (text.n > 0)
-        so_buf_printf(&s->out, " (%.*s)", SO_STR_ARG(so_str_slice(text, 0, so_utf8_cut(text.p, so_min_size(text.n, TITLE_MAX)))));
+        so_buf_printf(&s->out, " (%.*s)",
+                      SO_STR_ARG(so_str_slice(text, 0, so_utf8_cut(text.p, so_min_size(text.n, TITLE_MAX)))));
 }
 
 /* The properties that `node`, and what applies beside it, declares. */
@@ -252,11 +257,26 @@ static const struct {
     const char *name;
     void (*put)(struct sentence *s);
 } FIELDS[] = {
-    {"name", put_name},         {"types", put_types},         {"expected", put_expected},     {"actual", put_actual},
-    {"values", put_values},     {"suggestion", put_suggestion}, {"above", put_above},         {"below", put_below},
-    {"length", put_length},     {"s", put_s},                 {"ies", put_ies},               {"pattern", put_pattern},
-    {"what", put_what},         {"contains", put_contains},   {"count", put_count},           {"other", put_other},
-    {"missing", put_missing},   {"because", put_because},     {"forbidden", put_forbidden},   {"description", put_description},
+    {"name", put_name},
+    {"types", put_types},
+    {"expected", put_expected},
+    {"actual", put_actual},
+    {"values", put_values},
+    {"suggestion", put_suggestion},
+    {"above", put_above},
+    {"below", put_below},
+    {"length", put_length},
+    {"s", put_s},
+    {"ies", put_ies},
+    {"pattern", put_pattern},
+    {"what", put_what},
+    {"contains", put_contains},
+    {"count", put_count},
+    {"other", put_other},
+    {"missing", put_missing},
+    {"because", put_because},
+    {"forbidden", put_forbidden},
+    {"description", put_description},
 };
 
 static void put_field(struct sentence *s, struct so_str name)

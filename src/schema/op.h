@@ -11,34 +11,34 @@ enum so_op_code {
     OP_CALL,    /* pc: must pass there */
     OP_INTEGER, /* a SO_JSON_NUMBER that is whole */
     OP_STRICT_INTEGER,
-    OP_STRING_IS,      /* u.p: the struct so_json it must equal */
-    OP_EQUALS,         /* the same for any type */
-    OP_ENUM,           /* u.p: struct so_enum_plan */
-    OP_INT_MIN,        /* u.i; the instance is a SO_JSON_INT */
+    OP_STRING_IS, /* u.p: the struct so_json it must equal */
+    OP_EQUALS,    /* the same for any type */
+    OP_ENUM,      /* u.p: struct so_enum_plan */
+    OP_INT_MIN,   /* u.i; the instance is a SO_JSON_INT */
     OP_INT_MAX,
-    OP_INT_MULTIPLE,   /* u.i */
-    OP_NUMBER_LIMIT,   /* u.p: struct so_json; flag: enum so_limit_flag */
-    OP_MULTIPLE,       /* u.p: struct so_json */
-    OP_MIN_LENGTH,     /* u.n code points */
+    OP_INT_MULTIPLE, /* u.i */
+    OP_NUMBER_LIMIT, /* u.p: struct so_json; flag: enum so_limit_flag */
+    OP_MULTIPLE,     /* u.p: struct so_json */
+    OP_MIN_LENGTH,   /* u.n code points */
     OP_MAX_LENGTH,
-    OP_PATTERN,        /* u.p: struct so_regex */
-    OP_FORMAT,         /* u.p: struct so_format */
-    OP_CONTENT,        /* u.p: struct so_node, whose content rules assert */
-    OP_MIN_COUNT,      /* u.n: items or members */
+    OP_PATTERN,   /* u.p: struct so_regex */
+    OP_FORMAT,    /* u.p: struct so_format */
+    OP_CONTENT,   /* u.p: struct so_node, whose content rules assert */
+    OP_MIN_COUNT, /* u.n: items or members */
     OP_MAX_COUNT,
     OP_UNIQUE,
-    OP_ITEMS,          /* u.p: struct so_items_plan */
-    OP_ALL_ITEMS,      /* u.p: struct so_node for every item */
-    OP_CONTAINS,       /* u.p: struct so_rule */
-    OP_REQUIRED,       /* u.p: struct so_name_list */
-    OP_REQUIRED_ONE,   /* u.p: struct so_name */
-    OP_DEPENDENCIES,   /* u.p: struct so_dependency_plan */
-    OP_PROPERTY_NAMES, /* u.p: struct so_node */
-    OP_OBJECT,         /* u.p: struct so_object_plan */
-    OP_ANY,            /* u.p: int32_t pcs, `pc` of them; one must pass */
-    OP_ONE,            /* exactly one must */
-    OP_NOT,            /* pc must fail */
-    OP_IF,             /* pc; u.p: two int32_t pcs, then and else */
+    OP_ITEMS,             /* u.p: struct so_items_plan */
+    OP_ALL_ITEMS,         /* u.p: struct so_node for every item */
+    OP_CONTAINS,          /* u.p: struct so_rule */
+    OP_REQUIRED,          /* u.p: struct so_name_list */
+    OP_REQUIRED_ONE,      /* u.p: struct so_name */
+    OP_DEPENDENCIES,      /* u.p: struct so_dependency_plan */
+    OP_PROPERTY_NAMES,    /* u.p: struct so_node */
+    OP_OBJECT,            /* u.p: struct so_object_plan */
+    OP_ANY,               /* u.p: int32_t pcs, `pc` of them; one must pass */
+    OP_ONE,               /* exactly one must */
+    OP_NOT,               /* pc must fail */
+    OP_IF,                /* pc; u.p: two int32_t pcs, then and else */
     OP_UNEVALUATED_ITEMS, /* u.p: struct so_unevaluated_plan */
     OP_UNEVALUATED_PROPERTIES,
     OP_COUNT
@@ -49,7 +49,7 @@ enum so_limit_flag { LIMIT_LESS = 1, LIMIT_EQUAL = 2, LIMIT_GREATER = 4 }; /* ho
 struct so_enum_plan {
     const struct so_json **values; /* those of the instance's type only */
     uint32_t count;
-    uint32_t mask;        /* of slots, when there are many; else 0 */
+    uint32_t mask;         /* of slots, when there are many; else 0 */
     const uint32_t *slots; /* value's number plus 1, by so_json_hash(); 0: free */
 };
 
@@ -69,8 +69,8 @@ enum { REQUIRED_BITS = 64 }; /* names that one object plan can require */
 struct so_object_plan {
     const struct so_table *table; /* of properties; may be empty */
     const struct so_plan_property *properties;
-    uint64_t required;             /* the bits that must be seen */
-    const struct so_rule *patterns; /* or NULL */
+    uint64_t required;                /* the bits that must be seen */
+    const struct so_rule *patterns;   /* or NULL */
     const struct so_node *additional; /* or NULL */
 };
 
@@ -83,6 +83,5 @@ struct so_unevaluated_plan {
     const struct so_node *owner; /* of the keyword */
     const struct so_node *node;  /* for what nobody evaluated */
 };
-
 
 #endif

@@ -3,8 +3,8 @@
  *   basic     the failed units without children (or, if all is well, the annotations) as one list
  *   detailed  the tree of failures (or annotations); a unit with a single child is left out for the child
  *   verbose   the whole tree */
-#include "json/write.h"
 #include "schema/walk.h"
+#include "json/write.h"
 
 struct writer {
     struct so_buf *out;
@@ -19,17 +19,22 @@ static void put_member(struct writer *w, const char *key, struct so_str value)
     so_json_put_str(w->out, value);
 }
 
-static void put_absolute(struct writer *w, const struct so_unit *u)
+struct so_str so_unit_absolute(struct so_arena *arena, const struct so_unit *u)
 {
     const struct so_resource *res = u->node->resource;
     if (res->uri.n == 0)
-        return;
+        return so_str("", 0);
     struct so_str pointer = so_str_slice(u->node->pointer, res->pointer.n, u->node->pointer.n);
-    struct so_str text = so_arena_printf(w->arena, "%.*s#%.*s%s%s", SO_STR_ARG(res->uri), SO_STR_ARG(pointer),
-                                         u->rule != NULL ? "/" : "", u->rule != NULL ? u->keyword : "");
+    return so_arena_printf(arena, "%.*s#%.*s%s%s", SO_STR_ARG(res->uri), SO_STR_ARG(pointer), u->is_keyword ? "/" : "",
+                           u->is_keyword ? u->keyword : "");
+}
+
+static void put_absolute(struct writer *w, const struct so_unit *u)
+{
+    struct so_str text = so_unit_absolute(w->arena, u);
     if (text.p == NULL)
         w->no_memory = true;
-    else
+    else if (text.n > 0)
         put_member(w, "absoluteKeywordLocation", text);
 }
 

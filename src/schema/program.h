@@ -57,9 +57,9 @@ struct so_rule {
     uint8_t code;                /* enum so_rule_code; may differ from keyword->rule: "items" with an array is prefixItems */
     union {
         struct {
-            uint8_t mask;         /* of ON_*; without a bit for "integer" on SO_JSON_NUMBER */
-            bool integer;         /* whole numbers spelt 1.0 or 1e3 are allowed, too */
-            bool strict_integer;  /* draft 4: only those without fraction and exponent */
+            uint8_t mask;        /* of ON_*; without a bit for "integer" on SO_JSON_NUMBER */
+            bool integer;        /* whole numbers spelt 1.0 or 1e3 are allowed, too */
+            bool strict_integer; /* draft 4: only those without fraction and exponent */
         } type;
         struct {
             uint64_t n; /* saturated */
@@ -113,9 +113,9 @@ struct so_node {
     struct so_str pointer;        /* from its document's root */
     struct so_rule *rules;
     uint32_t rule_count;
-    uint8_t visit;  /* colour of the search for endless recursion */
-    bool is_queued; /* emit.c will write, or has written, its instructions for every type */
-    struct so_node *next;  /* in the order of their making */
+    uint8_t visit;        /* colour of the search for endless recursion */
+    bool is_queued;       /* emit.c will write, or has written, its instructions for every type */
+    struct so_node *next; /* in the order of their making */
 };
 
 struct so_op {
@@ -136,7 +136,6 @@ struct so_schema {
     struct so_op *ops;
     uint32_t op_count;
     enum so_draft draft;
-    bool has_base; /* absolute keyword locations make sense */
 };
 
 static inline bool so_type_in(unsigned mask, enum so_json_type type) { return (mask >> type & 1) != 0; }

@@ -73,7 +73,8 @@ static struct matcher *make_matcher(void)
         m->data = pcre2_match_data_create(1, memory);
     }
     pcre2_general_context_free(memory);
-    if (m == NULL || m->limits == NULL || m->data == NULL || !matcher_key_works || pthread_setspecific(matcher_key, m) != 0) {
+    if (m == NULL || m->limits == NULL || m->data == NULL || !matcher_key_works ||
+        pthread_setspecific(matcher_key, m) != 0) {
         free_matcher(m);
         return NULL;
     }

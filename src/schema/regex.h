@@ -5,8 +5,8 @@
 #define SO_SCHEMA_REGEX_H
 
 #include "core/arena.h"
-#include "core/err.h"
 #include "core/buf.h"
+#include "core/err.h"
 #include "core/str.h"
 
 struct so_regex;
@@ -14,7 +14,8 @@ struct so_regex;
 enum so_regex_result { SO_REGEX_NO, SO_REGEX_YES, SO_REGEX_LIMIT, SO_REGEX_NOMEM };
 
 /* SO_EINVAL with the reason when the pattern is none, or cannot be had on PCRE2; SO_ENOMEM. */
-int so_regex_new(struct so_arena *arena, struct so_str pattern, const struct so_regex **out, struct so_err *err) SO_MUST_CHECK;
+int so_regex_new(struct so_arena *arena, struct so_str pattern, const struct so_regex **out,
+                 struct so_err *err) SO_MUST_CHECK;
 /* Whether the pattern occurs somewhere in the text. */
 enum so_regex_result so_regex_search(const struct so_regex *r, struct so_str text);
 

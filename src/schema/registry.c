@@ -1,8 +1,8 @@
 /* registry.c: finds the resources and anchors of schema documents, and follows references to them.
  *
- * A document is scanned once, along its keywords: only what stands where a schema stands may declare an $id, so an $id inside
- * "enum" or under an unknown keyword is data.  The scan also checks the form of every keyword's value.  A reference may
- * point under an unknown keyword all the same; what it finds there is scanned then. */
+ * A document is scanned once, along its keywords: only what stands where a schema stands may declare an $id, so an $id
+ * inside "enum" or under an unknown keyword is data.  The scan also checks the form of every keyword's value.  A reference
+ * may point under an unknown keyword all the same; what it finds there is scanned then. */
 #include "schema/registry.h"
 
 #include <string.h>
@@ -36,8 +36,7 @@ static struct so_str pointer_of(struct so_arena *arena, struct so_str top, const
     struct so_str before = pointer_of(arena, top, path->parent);
     if (before.p == NULL)
         return before;
-    return path->is_index ? so_pointer_join_index(arena, before, path->index)
-                          : so_pointer_join(arena, before, path->token);
+    return path->is_index ? so_pointer_join_index(arena, before, path->index) : so_pointer_join(arena, before, path->token);
 }
 
 /* Adds where the error is to what it says; `keyword` may be empty. Returns rc. */
@@ -79,13 +78,14 @@ const struct so_anchor *so_resource_anchor(const struct so_resource *resource, s
     return NULL;
 }
 
-static int add_anchor(struct scan *s, struct so_resource *res, struct so_str name, bool dynamic, const struct so_json *schema,
-                      const struct path *path, const char *keyword)
+static int add_anchor(struct scan *s, struct so_resource *res, struct so_str name, bool dynamic,
+                      const struct so_json *schema, const struct path *path, const char *keyword)
 {
     const struct so_anchor *old = so_resource_anchor(res, name);
     if (old != NULL && old->schema != schema)
-        return blame(s, so_fail(s->err, SO_EINVAL, "the anchor \"%.*s\" is declared twice", SO_STR_ARG(so_str_slice(name, 0, 80))),
-                     path, keyword);
+        return blame(
+            s, so_fail(s->err, SO_EINVAL, "the anchor \"%.*s\" is declared twice", SO_STR_ARG(so_str_slice(name, 0, 80))),
+            path, keyword);
     struct so_arena *arena = s->registry->arena;
     struct so_anchor *a = so_alloc(arena, sizeof(*a));
     struct so_str pointer = pointer_of(arena, s->top, path);
@@ -122,8 +122,9 @@ static int add_resource(struct scan *s, const struct so_json *root, struct so_st
     *res = (struct so_resource){.uri = uri, .root = root, .pointer = pointer, .draft = like->draft, .vocab = like->vocab};
     const struct so_resource *old = so_map_find(&r->by_uri, uri);
     if (old != NULL && old->root != root)
-        return blame(s, so_fail(s->err, SO_EINVAL, "the identifier \"%.*s\" is used twice", SO_STR_ARG(so_str_slice(uri, 0, 200))),
-                     path, id_keyword(res->draft));
+        return blame(
+            s, so_fail(s->err, SO_EINVAL, "the identifier \"%.*s\" is used twice", SO_STR_ARG(so_str_slice(uri, 0, 200))),
+            path, id_keyword(res->draft));
     if (!so_map_put(&r->by_uri, uri, res) || !remember(&r->by_root, root, res))
         return so_err_oom(s->err);
     *out = res;
@@ -176,8 +177,8 @@ static int enter_anchors(struct scan *s, const struct so_json *schema, struct so
         if (name.p == NULL)
             continue;
         if (!is_anchor_name(name))
-            return blame(s, so_fail(s->err, SO_EINVAL, "must be a name: a letter or _, then letters, digits, -, _ and ."), path,
-                         ANCHORS[i].keyword);
+            return blame(s, so_fail(s->err, SO_EINVAL, "must be a name: a letter or _, then letters, digits, -, _ and ."),
+                         path, ANCHORS[i].keyword);
         int rc = add_anchor(s, res, name, ANCHORS[i].dynamic, schema, path, ANCHORS[i].keyword);
         if (rc != SO_OK)
             return rc;
@@ -264,7 +265,8 @@ static int enter_dialect(struct scan *s, struct so_resource *res, const struct p
 
 /* ---- the scan ---- */
 
-static int scan_list(struct scan *s, const struct so_json *list, struct so_resource *res, const struct path *path, unsigned depth)
+static int scan_list(struct scan *s, const struct so_json *list, struct so_resource *res, const struct path *path,
+                     unsigned depth)
 {
     for (uint32_t i = 0; i < list->len; i++) {
         struct path at = {path, {NULL, 0}, i, true};
@@ -275,7 +277,8 @@ static int scan_list(struct scan *s, const struct so_json *list, struct so_resou
     return SO_OK;
 }
 
-static int scan_map(struct scan *s, const struct so_json *map, struct so_resource *res, const struct path *path, unsigned depth)
+static int scan_map(struct scan *s, const struct so_json *map, struct so_resource *res, const struct path *path,
+                    unsigned depth)
 {
     for (uint32_t i = 0; i < map->len; i++) {
         struct path at = {path, so_json_key(&map->u.members[i]), 0, false};
@@ -299,7 +302,8 @@ static int scan_keyword(struct scan *s, const struct so_keyword *k, const struct
     case VALUE_SCHEMA_OR_BOOL: return scan_schema(s, value, res, path, depth);
     case VALUE_SCHEMAS: return scan_list(s, value, res, path, depth);
     case VALUE_ITEMS:
-        return value->type == SO_JSON_ARRAY ? scan_list(s, value, res, path, depth) : scan_schema(s, value, res, path, depth);
+        return value->type == SO_JSON_ARRAY ? scan_list(s, value, res, path, depth)
+                                            : scan_schema(s, value, res, path, depth);
     case VALUE_SCHEMA_MAP:
     case VALUE_PATTERN_MAP:
     case VALUE_DEPENDENCIES: return scan_map(s, value, res, path, depth);
@@ -427,7 +431,8 @@ struct so_resource *so_registry_enter(const struct so_registry *r, struct so_res
 /* Where one step of a JSON Pointer stands in the grammar of a schema. */
 enum place { PLACE_SCHEMA, PLACE_LIST, PLACE_MAP, PLACE_UNKNOWN };
 
-static enum place next_place(enum place place, struct so_str token, const struct so_json *value, const struct so_resource *res)
+static enum place next_place(enum place place, struct so_str token, const struct so_json *value,
+                             const struct so_resource *res)
 {
     if (place == PLACE_LIST || place == PLACE_MAP)
         return PLACE_SCHEMA;

@@ -27,18 +27,6 @@ static struct so_str own_message(const struct so_unit *unit, bool whole)
     return x->type == SO_JSON_OBJECT ? so_json_get_str(x, so_str_c(unit->keyword)) : (struct so_str){NULL, 0};
 }
 
-/* Base URI, "#" and the pointer from that resource's root. */
-static struct so_str absolute_location(struct so_arena *arena, const struct so_unit *unit)
-{
-    const struct so_resource *res = unit->node->resource;
-    struct so_str pointer = so_str_slice(unit->node->pointer, res->pointer.n, unit->node->pointer.n);
-    if (res->uri.n == 0)
-        return so_str("", 0);
-    bool own = unit->rule != NULL;
-    return so_arena_printf(arena, "%.*s#%.*s%s%s", SO_STR_ARG(res->uri), SO_STR_ARG(pointer), own ? "/" : "",
-                           own ? unit->keyword : "");
-}
-
 static void add(struct report *r, const struct so_unit *unit, struct so_str message)
 {
     if (r->count >= r->max)
@@ -48,7 +36,7 @@ static void add(struct report *r, const struct so_unit *unit, struct so_str mess
         message = so_unit_message(r->arena, unit);
     else
         message = so_arena_dup(r->arena, message);
-    struct so_str absolute = absolute_location(r->arena, unit);
+    struct so_str absolute = so_unit_absolute(r->arena, unit);
     if (v == NULL || message.p == NULL || absolute.p == NULL) {
         r->no_memory = true;
         return;

@@ -5,7 +5,13 @@
 #include "schema/check.h"
 #include "schema/compile.h"
 
-enum { MEMORY_MAX = 64 * 1024 * 1024 };
+enum { MEMORY_MAX = 64 * 1024 * 1024, NEARLY_FULL = 512 * 1024 };
+
+/* An arena says "no" in one way only; when little or less than half is left, it was its limit. */
+static bool is_full(const struct so_arena *a)
+{
+    return a->max - so_min_size(a->used, a->max) < NEARLY_FULL || a->used > a->max / 2;
+}
 
 int so_schema_compile(const struct so_json *root, const struct so_schema_options *options, struct so_schema **out,
                       struct so_err *err)
@@ -25,6 +31,10 @@ int so_schema_compile(const struct so_json *root, const struct so_schema_options
         rc = so_refuse_recursion(s, err);
     if (rc == SO_OK)
         rc = so_emit(s, err);
+    if (rc == SO_ENOMEM && is_full(&s->arena)) {
+        *err = SO_ERR_INIT;
+        rc = so_fail(err, SO_ELIMIT, "the compiled schema would take more than %zu bytes", s->arena.max);
+    }
     if (rc != SO_OK) {
         so_schema_free(s);
         return rc;

@@ -24,7 +24,8 @@ static size_t scheme_length(struct so_str s)
 
 bool so_uri_is_absolute(struct so_str uri) { return scheme_length(uri) > 0; }
 
-/* Takes what is before the first `mark` off the front of *rest; *out_after is what follows it, NULL when there is no mark. */
+/* Takes what is before the first `mark` off the front of *rest; *out_after is what follows it, NULL when there is no mark.
+ */
 static struct so_str cut(struct so_str s, char mark, struct so_str *out_after)
 {
     size_t at = so_str_find_char(s, mark, 0);

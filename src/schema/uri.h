@@ -5,8 +5,8 @@
 #include "core/arena.h"
 #include "core/str.h"
 
-/* `ref` resolved against `base`, without its fragment, in `arena`; *out_fragment (without '#') points into `ref`, its p is NULL
- * when there is none.  False when memory ran out. */
+/* `ref` resolved against `base`, without its fragment, in `arena`; *out_fragment (without '#') points into `ref`, its p is
+ * NULL when there is none.  False when memory ran out. */
 bool so_uri_resolve(struct so_arena *arena, struct so_str base, struct so_str ref, struct so_str *out_uri,
                     struct so_str *out_fragment) SO_MUST_CHECK;
 /* Whether it starts with a scheme. */

@@ -19,7 +19,8 @@ struct point {
     bool is_name;
 };
 
-static struct so_unit *walk_node(struct so_walk *w, const struct so_node *node, const struct so_json *v, const struct point *at);
+static struct so_unit *walk_node(struct so_walk *w, const struct so_node *node, const struct so_json *v,
+                                 const struct point *at);
 
 static struct so_str place_text(struct so_walk *w, const struct place *p)
 {
@@ -28,11 +29,12 @@ static struct so_str place_text(struct so_walk *w, const struct place *p)
     struct so_str before = place_text(w, p->parent);
     if (before.p == NULL)
         return before;
-    return p->token.p != NULL ? so_pointer_join(w->arena, before, p->token) : so_pointer_join_index(w->arena, before, p->index);
+    return p->token.p != NULL ? so_pointer_join(w->arena, before, p->token)
+                              : so_pointer_join_index(w->arena, before, p->index);
 }
 
-static struct so_unit *new_unit(struct so_walk *w, const struct so_node *node, const struct so_rule *rule, const struct so_json *v,
-                                const struct point *at)
+static struct so_unit *new_unit(struct so_walk *w, const struct so_node *node, const struct so_rule *rule,
+                                const struct so_json *v, const struct point *at)
 {
     struct so_unit *u = so_alloc_zero(w->arena, sizeof(*u));
     struct so_str instance = place_text(w, at->instance), keyword = place_text(w, at->keyword);
@@ -48,8 +50,15 @@ static struct so_unit *new_unit(struct so_walk *w, const struct so_node *node, c
             w->run.rc = SO_ENOMEM;
         return NULL;
     }
-    *u = (struct so_unit){.node = node, .rule = rule, .keyword = at->name, .instance = copy, .instance_location = instance,
-                          .keyword_location = keyword, .valid = true, .is_name = at->is_name};
+    *u = (struct so_unit){.node = node,
+                          .rule = rule,
+                          .keyword = at->name,
+                          .instance = copy,
+                          .instance_location = instance,
+                          .keyword_location = keyword,
+                          .valid = true,
+                          .is_name = at->is_name,
+                          .is_keyword = rule != NULL};
     return u;
 }
 
@@ -264,7 +273,8 @@ struct names {
 
 static struct names names_start(struct step *s)
 {
-    return (struct names){s->walk->keep_all ? so_alloc_array(s->walk->arena, s->v->len + 1U, sizeof(struct so_json)) : NULL, 0};
+    return (struct names){s->walk->keep_all ? so_alloc_array(s->walk->arena, s->v->len + 1U, sizeof(struct so_json)) : NULL,
+                          0};
 }
 
 static void names_add(struct names *n, const struct so_json_member *m)
@@ -283,7 +293,8 @@ static void names_annotate(struct step *s, const struct names *n)
     u->annotation = list;
 }
 
-static bool walk_member(struct step *s, const struct so_node *node, const struct so_json_member *m, const struct place *keyword)
+static bool walk_member(struct step *s, const struct so_node *node, const struct so_json_member *m,
+                        const struct place *keyword)
 {
     const struct place instance = {s->at->instance, so_json_key(m), 0};
     bool valid = walk_child(s, node, &m->value, &instance, keyword, false);
@@ -338,7 +349,8 @@ static void walk_additional(struct step *s)
     const struct so_rule *properties = s->rule->u.additional.properties;
     for (uint32_t i = 0; i < s->v->len; i++) {
         const struct so_json_member *m = &s->v->u.members[i];
-        if ((properties != NULL && so_property_node(properties, m) != NULL) || pattern_takes(s, s->rule->u.additional.patterns, m))
+        if ((properties != NULL && so_property_node(properties, m) != NULL) ||
+            pattern_takes(s, s->rule->u.additional.patterns, m))
             continue;
         s->valid &= walk_member(s, s->rule->u.additional.node, m, s->at->keyword);
         names_add(&names, m);
@@ -506,8 +518,11 @@ static void annotate(struct so_walk *w, struct so_unit *unit, const struct so_no
         const struct place keyword = {at->keyword, so_json_key(m), 0};
         const struct point here = {at->instance, &keyword, m->key, at->is_name};
         struct so_unit *u = new_unit(w, node, NULL, v, &here);
-        if (u != NULL)
+        if (u != NULL) {
             u->annotation = &m->value;
+            u->is_keyword = true;
+            u->keyword = so_json_key(m).p; /* NUL-terminated in the schema's arena */
+        }
         adopt(unit, u);
     }
 }
@@ -524,11 +539,13 @@ static bool is_unevaluated(const struct so_rule *rule)
     return rule->code == RULE_UNEVALUATED_ITEMS || rule->code == RULE_UNEVALUATED_PROPERTIES;
 }
 
-static struct so_unit *walk_node(struct so_walk *w, const struct so_node *node, const struct so_json *v, const struct point *at)
+static struct so_unit *walk_node(struct so_walk *w, const struct so_node *node, const struct so_json *v,
+                                 const struct point *at)
 {
     if (!w->keep_all && so_run_node(&w->run, node, v))
         return NULL;
-    if (--w->run.steps < 0 || w->run.depth >= SO_RUN_DEPTH_MAX / 4) { /* a level here takes far more stack than an instruction */
+    if (--w->run.steps < 0 ||
+        w->run.depth >= SO_RUN_DEPTH_MAX / 4) { /* a level here takes far more stack than an instruction */
         if (w->run.rc == SO_OK) {
             w->run.rc = SO_ELIMIT;
             w->run.why = w->run.steps < 0 ? "it takes too many steps" : "schema and value are nested too deeply";

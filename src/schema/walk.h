@@ -12,13 +12,14 @@ struct so_unit {
     const char *keyword; /* its name; of a schema the keyword that led to it, or "" */
     const struct so_json *instance;
     struct so_str instance_location, keyword_location;
-    struct so_str name;               /* of the member that is missing, surplus or judged by its name; else p == NULL */
-    struct so_str because;            /* the member that makes another one required */
+    struct so_str name;                   /* of the member that is missing, surplus or judged by its name; else p == NULL */
+    struct so_str because;                /* the member that makes another one required */
     uint64_t first_number, second_number; /* equal items; how many were found */
-    const struct so_json *annotation; /* or NULL */
-    struct so_unit *first, *last, *next; /* children; next sibling */
+    const struct so_json *annotation;     /* or NULL */
+    struct so_unit *first, *last, *next;  /* children; next sibling */
     bool valid;
-    bool is_name; /* the instance is a member's name */
+    bool is_name;    /* the instance is a member's name */
+    bool is_keyword; /* stands for a keyword of the node, not for the node */
 };
 
 struct so_walk {
@@ -30,6 +31,9 @@ struct so_walk {
 /* The root's unit; NULL when all is valid and nothing is kept, or when memory ran out (walk->run.rc). */
 struct so_unit *so_walk(struct so_walk *walk, const struct so_json *instance);
 
+/* output.c: base URI, "#" and the JSON Pointer from that resource's root; empty when there is no base, p is NULL when memory
+ * ran out. */
+struct so_str so_unit_absolute(struct so_arena *arena, const struct so_unit *unit);
 /* message.c: the sentence for a failed unit without children; p is NULL when memory ran out. */
 struct so_str so_unit_message(struct so_arena *arena, const struct so_unit *unit);
 /* suggest.c: the candidate nearest to a misspelt `name`, or {NULL, 0}. */

@@ -1,6 +1,8 @@
 /* run_test.c: whole requests on a real database: (who, request) -> status, headers, body. */
 #include "bookstore.h"
 
+#include "core/mem.h"
+
 static struct store store;
 
 struct scenario {
@@ -405,7 +407,7 @@ static void the_media_type_shapes_the_answer(void **state)
         {"csv", "anon", "GET books?select=isbn,title,used,price,tags&order=isbn&limit=3", "Accept: text/csv", NULL, 200,
          "Content-Type: text/csv; charset=utf-8",
          "isbn,title,used,price,tags\n111,Alpha,f,9.5,\"[\"\"x\"\",\"\"y\"\"]\"\n222,\"Beta, the "
-         "\"\"second\"\"\",t,12,\"[\"\"y\"\"]\"\n333,gamma,,,\n",
+         "\"\"second\"\"\",t,12,\"[\"\"y\"\"]\"\n333,gamma,,,",
          NULL, NULL},
         {"none of them", "anon", "GET books", "Accept: image/png, text/html", NULL, 406, NULL,
          "{\"code\":\"PGRST107\",\"details\":null,\"hint\":null,\"message\":\"None of these media types are available: "
@@ -629,10 +631,110 @@ static void bodies_are_judged_before_anything_is_written(void **state)
          "~\"instanceLocation\":\"/pages\"", NULL, NULL},
         {"read only", "ann", "POST books", NULL, "{\"isbn\":\"555\",\"title\":\"N\",\"pages\":1,\"owner_id\":\"" BOB "\"}",
          422, NULL, "~owner_id is set by the server and cannot be written", NULL, NULL},
+        {"columns= names what counts", "ann", "POST books?columns=isbn,title,pages", NULL,
+         "{\"isbn\":\"555\",\"title\":\"N\",\"pages\":1,\"price\":-1}", 201, NULL, "", NULL, NULL},
+        {"columns= without a value is NULL", "ann", "POST books?columns=isbn,title,pages", NULL,
+         "{\"isbn\":\"555\",\"pages\":1}", 422, NULL, "~title is required", NULL, NULL},
         {"null means no value", "ann", "POST books", NULL, "{\"isbn\":\"555\",\"title\":\"N\",\"pages\":1,\"price\":null}",
          201, NULL, "", NULL, NULL},
     };
     RUN(TABLE);
+}
+
+static void settings_open_more(void **state)
+{
+    static const struct scenario TABLE[] = {
+        {"sums by group", "anon", "GET books?select=used,pages.sum(),n:count(),price.avg()::text&order=used", NULL, NULL,
+         200, NULL,
+         "[{\"used\":false,\"sum\":500,\"n\":2,\"avg\":\"14.875\"},{\"used\":true,\"sum\":200,\"n\":1,\"avg\":\"12.0\"},"
+         "{\"used\":null,\"sum\":300,\"n\":1,\"avg\":null}]",
+         NULL, NULL},
+        {"embedded", "anon", "GET authors?select=name,books(pages.max())&order=name", NULL, NULL, 200, NULL,
+         "[{\"name\":\"Ada\",\"books\":[{\"max\":200}]},{\"name\":\"Ben\",\"books\":[{\"max\":300}]},"
+         "{\"name\":\"Cyd\",\"books\":[{\"max\":null}]}]",
+         NULL, NULL},
+        {"tx=rollback", "ann", "PATCH books?isbn=eq.111&select=title", "Prefer: tx=rollback, return=representation",
+         "{\"title\":\"New\"}", 200, "Preference-Applied: return=representation, tx=rollback", "[{\"title\":\"New\"}]",
+         "SELECT title FROM books WHERE isbn = '111'", "Alpha"},
+    };
+    store.settings.aggregates = store.settings.tx_override = true;
+    RUN(TABLE);
+    store.settings.aggregates = store.settings.tx_override = false;
+}
+
+static int run_kept(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    struct call *c = arg;
+    return so_rest_run(c->op, conn, &c->out, &c->body, err);
+}
+
+static void a_refused_write_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    static const struct scenario REFUSED[] = {
+        {.label = "singular",
+         .who = "anon",
+         .request = "POST tags",
+         .headers = "Accept: application/vnd.pgrst.object+json",
+         .body = "[{\"id\":70},{\"id\":71}]"},
+        {.label = "policy", .who = "ann", .request = "PATCH diary?id=eq.1", .body = "{\"line\":\"forbidden\"}"},
+        {.label = "schema", .who = "ann", .request = "PATCH books", .body = "{\"pages\":-1}"},
+        {.label = "max-affected",
+         .who = "ann",
+         .request = "DELETE books",
+         .headers = "Prefer: handling=strict, max-affected=1"},
+        {.label = "second row", .who = "anon", .request = "POST tags", .body = "[{\"id\":70},{\"id\":1}]"},
+    };
+    static const char STATE[] = "SELECT (SELECT count(*) FROM tags) || (SELECT line FROM diary WHERE id = 1) ||"
+                                " (SELECT sum(pages) FROM books)";
+    for (size_t i = 0; i < COUNT_OF(REFUSED); i++) {
+        struct call c = {.s = &REFUSED[i]};
+        struct so_err err = SO_ERR_INIT;
+        so_arena_init(&c.arena, 8 << 20);
+        so_buf_init(&c.body, 1 << 20);
+        parse_call(&c);
+        must(so_rest_prepare(&c.in, store.snapshot, &store.settings, &c.arena, &c.op, &err), &err);
+        if (so_db_write(store.db, run_kept, &c, &err) == SO_OK)
+            fail_msg("%s was not refused", REFUSED[i].label);
+        struct call look = {.s = &(struct scenario){.after = STATE}};
+        read_cell(&look, store.reader);
+        assert_string_equal(look.cell, "2mine1000");
+        so_buf_deinit(&c.body);
+        so_arena_deinit(&c.arena);
+    }
+}
+
+static void memory_may_run_out(void **state)
+{
+    (void)state;
+    static const struct scenario READS[] = {
+        {.label = "json",
+         .who = "anon",
+         .request = "GET books?select=*,authors(name),book_tags(tags(word))",
+         .headers = "Prefer: count=exact"},
+        {.label = "csv", .who = "anon", .request = "GET books", .headers = "Accept: text/csv"},
+    };
+    for (size_t i = 0; i < COUNT_OF(READS); i++) {
+        bool failed = true;
+        for (long n = 0; failed; n++) {
+            struct call c = {.s = &READS[i]};
+            struct so_err err = SO_ERR_INIT;
+            so_arena_init(&c.arena, 8 << 20);
+            so_buf_init(&c.body, 1 << 20);
+            parse_call(&c);
+            must(so_rest_prepare(&c.in, store.snapshot, &store.settings, &c.arena, &c.op, &err), &err);
+            so_mem_fail_at(n);
+            int rc = so_rest_run(c.op, store.reader, &c.out, &c.body, &err);
+            failed = so_mem_failed();
+            so_mem_fail_at(-1);
+            if (rc != SO_OK)
+                assert_int_equal(rc, SO_ENOMEM);
+            else
+                assert_true(!failed || c.out.status == 200);
+            so_buf_deinit(&c.body);
+            so_arena_deinit(&c.arena);
+        }
+    }
 }
 
 static int open_store(void **state)
@@ -663,6 +765,9 @@ int main(void)
         cmocka_unit_test(rows_are_changed_and_deleted),
         cmocka_unit_test(policies_hold_on_every_path),
         cmocka_unit_test(bodies_are_judged_before_anything_is_written),
+        cmocka_unit_test(settings_open_more),
+        cmocka_unit_test(a_refused_write_leaves_nothing_behind),
+        cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, open_store, close_store);
 }
