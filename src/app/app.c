@@ -127,6 +127,7 @@ static struct so_auth_settings auth_settings(const struct so_config *c)
         .rate_limits = c->rate_limits,
         .weak_secrets_allowed = c->development,
         .keys_path = c->keys_path,
+        .master_key = c->master_key == NULL ? so_str(NULL, 0) : so_str_c(c->master_key),
     };
 }
 
@@ -220,7 +221,9 @@ static void swap_on_loop(struct so_task *task)
 int so_app_reload(struct so_app *app, struct so_err *err)
 {
     struct so_snapshot *fresh;
-    int rc = make_snapshot(app, &fresh, err);
+    int rc = so_auth_reload_keys(app->auth, err);
+    if (rc == SO_OK)
+        rc = make_snapshot(app, &fresh, err);
     if (rc != SO_OK)
         return rc;
     for (unsigned i = 0; i < app->loop_count; i++) {
@@ -235,6 +238,11 @@ int so_app_reload(struct so_app *app, struct so_err *err)
     so_snapshot_unref(app->snapshot);
     app->snapshot = fresh;
     return SO_OK;
+}
+
+int so_app_look_at_keys(struct so_app *app, bool *out_changed, struct so_err *err)
+{
+    return so_auth_look_at_keys(app->auth, out_changed, err);
 }
 
 void so_app_closed_tables(const struct so_app *app, struct so_buf *out)
