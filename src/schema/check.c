@@ -164,8 +164,8 @@ bool so_check_unique(struct so_run *run, const struct so_json *array, uint32_t *
 static bool check_all_items(struct so_run *run, const struct so_node *node, const struct so_json *v)
 {
     charge(run, v->len);
-    for (const struct so_json *item = v->u.items, *end = item + v->len; item < end; item++)
-        if (!so_run_node(run, node, item))
+    for (uint32_t i = 0; i < v->len; i++)
+        if (!so_run_node(run, node, &v->u.items[i]))
             return false;
     return true;
 }
@@ -254,7 +254,8 @@ static bool check_object(struct so_run *run, const struct so_object_plan *plan, 
 {
     uint64_t seen = 0;
     charge(run, v->len);
-    for (const struct so_json_member *m = v->u.members, *end = m + v->len; m < end; m++) {
+    for (uint32_t i = 0; i < v->len; i++) {
+        const struct so_json_member *m = &v->u.members[i];
         int32_t at = so_table_find(plan->table, m);
         bool known = false;
         if (at >= 0) {

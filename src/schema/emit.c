@@ -68,7 +68,7 @@ static void *make(struct emitter *e, size_t count, size_t size)
 /* Makes passing at `pc` a condition of the sequence: short ones are copied. */
 static void require_pc(struct emitter *e, struct sequence *s, int32_t pc)
 {
-    if (pc == PC_PASS)
+    if (pc == PC_PASS || e->no_memory)
         return;
     if (pc == PC_FAIL) {
         s->fails = true;
