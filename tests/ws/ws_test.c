@@ -488,9 +488,9 @@ static void a_shared_frame_waits_in_order_without_a_copy(void **state)
     for (int i = 0; i < 500 && atomic_load(&send_result) == 0; i++)
         usleep(10000);
     hear_flood_with_one(fd);
+    close(fd);
     wait_for_closed(2);
     assert_int_equal(atomic_load(&closed_code), 4001);
-    close(fd);
     /* and is dropped with the connection */
     fd = join("");
     say_text(fd, "flood with one");
@@ -592,10 +592,14 @@ static void goodbyes_tell_their_code(void **state)
             fail_msg("%s: %x", CASES[i].label, (unsigned)heard);
         if (CASES[i].answer.n > 0)
             say(fd, 0x88, CASES[i].answer);
+        bool is_silent = strcmp(CASES[i].label, "the server's, not answered") == 0;
+        if (!is_silent)
+            close(fd); /* else the server lingers for two seconds, in case that we still read */
         wait_for_closed((unsigned)i + 1);
         if (atomic_load(&closed_code) != CASES[i].code || strcmp(closed_reason, CASES[i].reason) != 0)
             fail_msg("%s: %u \"%s\"", CASES[i].label, atomic_load(&closed_code), closed_reason);
-        close(fd);
+        if (is_silent)
+            close(fd);
     }
 }
 
