@@ -2,6 +2,7 @@
 #include "ws/deflate.h"
 
 #include <limits.h>
+#define ZLIB_CONST /* input that zlib promises not to write to */
 #include <zlib.h>
 
 #include "core/mem.h"
@@ -57,7 +58,7 @@ static void take_written(const z_stream *z, struct so_buf *out) { out->len = (si
 static void give_input(z_stream *z, struct so_str *input)
 {
     size_t n = so_min_size(input->n, INT_MAX);
-    z->next_in = (Bytef *)(uintptr_t)input->p;
+    z->next_in = (const Bytef *)input->p;
     z->avail_in = (uInt)n;
     *input = so_str_slice(*input, n, input->n);
 }
