@@ -1,5 +1,5 @@
 /* config.c: one row per setting: its name, where it goes, what it may be, and what it means.
- * A new setting is a member of struct so_config and a row here; `socle config` and docs/settings.md print this table. */
+ * A new setting is a member of struct so_config and a row here; `socle config` prints this table. */
 #include "app/config.h"
 
 #include <stdio.h>
@@ -44,6 +44,8 @@ static const struct setting SETTINGS[] = {
      "secret key of your own servers: above every policy"},
     {"SOCLE_JWT_SECRET", "JWT_SECRET", TEXT, true, AT(jwt_secret), 0, 0, NULL, NULL,
      "shared HS256 secret of at least 32 bytes, so that tokens made elsewhere verify; our own are signed with ES256"},
+    {"SOCLE_MASTER_KEY", NULL, TEXT, true, AT(master_key), 0, 0, NULL, NULL,
+     "seals data/keys.json, the private signing keys: at least 32 random bytes; without it the file is plain, mode 0600"},
     {"SOCLE_JWT_EXP", "JWT_EXP", COUNT, false, AT(token_lifetime_s), 30, 604800, "3600", NULL,
      "seconds an access token lives"},
     {"SOCLE_REFRESH_REUSE", NULL, COUNT, false, AT(refresh_reuse_s), 0, 3600, "10", NULL,
@@ -358,7 +360,8 @@ int so_config_check_production(const struct so_config *c, struct so_err *err)
         size_t min;
     } secrets[] = {{"SOCLE_ANON_KEY", c->anon_key, KEY_MIN},
                    {"SOCLE_SERVICE_KEY", c->service_key, KEY_MIN},
-                   {"SOCLE_JWT_SECRET", c->jwt_secret, JWT_SECRET_MIN}};
+                   {"SOCLE_JWT_SECRET", c->jwt_secret, JWT_SECRET_MIN},
+                   {"SOCLE_MASTER_KEY", c->master_key, JWT_SECRET_MIN}};
     for (size_t i = 0; i < COUNT_OF(secrets); i++) {
         if (secrets[i].value == NULL)
             continue;

@@ -24,7 +24,7 @@ struct so_config {
     int64_t statement_ms;
 
     /* keys and tokens */
-    const char *jwt_secret, *anon_key, *service_key; /* NULL when not set */
+    const char *jwt_secret, *anon_key, *service_key, *master_key; /* NULL when not set */
     int64_t token_lifetime_s, refresh_reuse_s, password_min;
     bool signup_disabled, anonymous_users, rate_limits;
 

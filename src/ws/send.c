@@ -96,6 +96,8 @@ static int deflate_message(struct so_ws *ws, struct so_str bytes)
 int so_ws_send(struct so_ws *ws, enum so_ws_opcode opcode, struct so_str bytes)
 {
     const struct so_ws_options *options = &ws->server->options;
+    if (opcode == SO_WS_CLOSE || (so_ws_is_control(opcode) && bytes.n > SO_WS_CONTROL_MAX))
+        return SO_EINVAL;
     if (ws->state != WS_OPEN)
         return SO_ECLOSED;
     bool is_worth_it = ws->deflate.is_on && !so_ws_is_control(opcode) && bytes.n >= options->rules.deflate.threshold;

@@ -18,7 +18,7 @@ describe("socle", () => {
     assert.equal(unknown.code, 2);
     assert.match(unknown.err, /no command "nothing"/);
   });
-  for (const command of ["init", "dev", "serve", "migrate", "config", "jwt", "json", "schema"])
+  for (const command of ["init", "dev", "serve", "migrate", "config", "keys", "jwt", "json", "schema", "ws"])
     it(`${command} has help`, () => {
       const { code, out } = socle([command, "--help"]);
       assert.equal(code, 0);
