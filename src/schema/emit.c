@@ -82,8 +82,11 @@ static void require_pc(struct emitter *e, struct sequence *s, int32_t pc)
         push(e, s, (struct so_op){.code = OP_CALL, .pc = pc});
         return;
     }
-    for (uint32_t i = 0; i < n; i++)
-        push(e, s, e->program.ops[(uint32_t)pc + i]);
+    for (uint32_t i = 0; i < n; i++) {
+        struct so_op op = e->program.ops[(uint32_t)pc + i];
+        op.only_values = 0;
+        push(e, s, op);
+    }
 }
 
 /* Its instructions are needed for every type; they are written later. */
@@ -599,6 +602,14 @@ static void emit_rules(struct emitter *e, struct sequence *s, struct so_node *no
     }
 }
 
+static bool has_only_values(const struct sequence *s)
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->ops[i].code < OP_INTEGER || s->ops[i].code > OP_MAX_COUNT)
+            return false;
+    return true;
+}
+
 /* Puts a finished sequence into the program, unless the node's sequence for another type is the same. */
 static int32_t place(struct emitter *e, const struct so_node *node, struct sequence *s)
 {
@@ -610,6 +621,7 @@ static int32_t place(struct emitter *e, const struct so_node *node, struct seque
         return s->ops[0].pc;
     if (s->ops[s->count - 1].code == OP_CALL)
         s->ops[s->count - 1].code = OP_JUMP;
+    s->ops[0].only_values = has_only_values(s);
     for (int type = 0; type < 8; type++) {
         int32_t pc = node->entry[type];
         if (pc > PC_FAIL && e->program.count - (uint32_t)pc > s->count &&

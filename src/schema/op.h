@@ -5,6 +5,7 @@
 #include "schema/program.h"
 #include "schema/short_number.h"
 
+/* OP_INTEGER to OP_MAX_COUNT look at one value only, without running other instructions. */
 enum so_op_code {
     OP_PASS,
     OP_FAIL,
@@ -24,9 +25,9 @@ enum so_op_code {
     OP_MAX_LENGTH,
     OP_PATTERN,   /* u.p: struct so_regex */
     OP_FORMAT,    /* u.p: struct so_format */
-    OP_CONTENT,   /* u.p: struct so_node, whose content rules assert */
     OP_MIN_COUNT, /* u.n: items or members */
     OP_MAX_COUNT,
+    OP_CONTENT, /* u.p: struct so_node, whose content rules assert */
     OP_UNIQUE,
     OP_ITEMS,             /* u.p: struct so_items_plan */
     OP_ALL_ITEMS,         /* u.p: struct so_node for every item */

@@ -78,15 +78,21 @@ static inline int so_short_compare(struct so_short a, struct so_short b)
 /* Whether the number's text is plain: neither 'e' nor 'E', which are the only ones of its bytes with this bit. */
 static inline bool so_is_plain(const char *p, size_t n)
 {
-    unsigned bits = 0;
-    for (; n >= 8; p += 8, n -= 8) {
-        uint64_t word;
-        memcpy(&word, p, 8);
-        bits |= (word & 0x4040404040404040ULL) != 0;
+    const uint64_t MARK = 0x4040404040404040ULL;
+    uint64_t word, bits = 0;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        memcpy(&word, p + i, 8);
+        bits |= word;
     }
-    for (; n > 0; n--)
-        bits |= (unsigned char)*p++ & 0x40;
-    return bits == 0;
+    if (n >= 8) { /* the rest, with some of what was seen */
+        memcpy(&word, p + n - 8, 8);
+        bits |= word;
+    } else {
+        for (; i < n; i++)
+            bits |= (unsigned char)p[i];
+    }
+    return (bits & MARK) == 0;
 }
 
 /* How the SO_JSON_NUMBER v stands to a whole number: -1, 0, 1; 2 when this way does not tell.  Looks at the fraction only
