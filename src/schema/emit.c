@@ -13,7 +13,7 @@
 #include "schema/inplace.h"
 #include "schema/op.h"
 
-enum { INLINE_MAX = 8, ENUM_LINEAR_MAX = 6 };
+enum { INLINE_MAX = 8, ENUM_LINEAR_MAX = 6, EVALUATED_MAX = 1000 };
 
 struct sequence {
     struct so_op *ops;
@@ -82,8 +82,11 @@ static void require_pc(struct emitter *e, struct sequence *s, int32_t pc)
         push(e, s, (struct so_op){.code = OP_CALL, .pc = pc});
         return;
     }
-    for (uint32_t i = 0; i < n; i++)
-        push(e, s, e->program.ops[(uint32_t)pc + i]);
+    for (uint32_t i = 0; i < n; i++) {
+        struct so_op op = e->program.ops[(uint32_t)pc + i];
+        op.only_values = 0;
+        push(e, s, op);
+    }
 }
 
 /* Its instructions are needed for every type; they are written later. */
@@ -160,24 +163,41 @@ static void hash_values(struct emitter *e, struct so_enum_plan *plan)
 
 static void emit_enum(struct emitter *e, struct sequence *s, const struct so_json *values, enum so_json_type type)
 {
+    uint32_t count = 0, first = 0;
+    for (uint32_t i = values->len; i-- > 0;)
+        if (may_equal(&values->u.items[i], type)) {
+            count++;
+            first = i;
+        }
+    if (count == 0) {
+        s->fails = true;
+        return;
+    }
+    if (count == 1 || type <= SO_JSON_TRUE) {
+        emit_equals(e, s, &values->u.items[first], type);
+        return;
+    }
     struct so_enum_plan *plan = make(e, 1, sizeof(*plan));
-    const struct so_json **fitting = make(e, values->len + 1U, sizeof(*fitting));
+    const struct so_json **fitting = make(e, count, sizeof(*fitting));
     if (plan == NULL || fitting == NULL)
         return;
     plan->values = fitting;
-    for (uint32_t i = 0; i < values->len; i++)
+    for (uint32_t i = first; i < values->len; i++)
         if (may_equal(&values->u.items[i], type))
             fitting[plan->count++] = &values->u.items[i];
-    if (plan->count <= 1 || type <= SO_JSON_TRUE) {
-        if (plan->count == 0)
-            s->fails = true;
-        else
-            emit_equals(e, s, fitting[0], type);
-        return;
-    }
     if (plan->count > ENUM_LINEAR_MAX)
         hash_values(e, plan);
     push_pointer(e, s, OP_ENUM, plan);
+}
+
+static const struct so_number_plan *number_plan(struct emitter *e, const struct so_json *value)
+{
+    struct so_number_plan *plan = make(e, 1, sizeof(*plan));
+    if (plan == NULL)
+        return NULL;
+    plan->value = value;
+    plan->is_short = so_short_read(value, &plan->brief);
+    return plan;
 }
 
 static void emit_limit(struct emitter *e, struct sequence *s, const struct so_rule *rule, enum so_json_type type)
@@ -194,7 +214,7 @@ static void emit_limit(struct emitter *e, struct sequence *s, const struct so_ru
         return;
     }
     unsigned flag = (low ? LIMIT_GREATER : LIMIT_LESS) | (exclusive ? 0U : LIMIT_EQUAL);
-    push(e, s, (struct so_op){.code = OP_NUMBER_LIMIT, .flag = (uint8_t)flag, .u.p = rule->value});
+    push(e, s, (struct so_op){.code = OP_NUMBER_LIMIT, .flag = (uint8_t)flag, .u.p = number_plan(e, rule->value)});
 }
 
 static void emit_multiple(struct emitter *e, struct sequence *s, const struct so_rule *rule, enum so_json_type type)
@@ -205,7 +225,7 @@ static void emit_multiple(struct emitter *e, struct sequence *s, const struct so
             push(e, s, (struct so_op){.code = OP_INT_MULTIPLE, .u.i = of});
         return;
     }
-    push_pointer(e, s, OP_MULTIPLE, rule->value);
+    push_pointer(e, s, OP_MULTIPLE, number_plan(e, rule->value));
 }
 
 static void emit_content(struct emitter *e, struct sequence *s, const struct so_node *node, const struct so_rule *rule)
@@ -341,16 +361,34 @@ static void emit_dependencies(struct emitter *e, struct sequence *s, const struc
 /* The ways that this type can take through anyOf or oneOf. */
 struct ways {
     int32_t *pcs;
+    struct so_guard *guards;
     uint32_t count, certain; /* `certain` of them always pass */
+    bool guarded;
 };
+
+/* A property of the node, or of what it refers to, that only certain values have. */
+static struct so_guard find_guard(struct emitter *e, const struct so_node *node, unsigned depth)
+{
+    const struct so_rule *properties = so_node_rule(node, RULE_PROPERTIES), *ref = so_node_rule(node, RULE_REF);
+    for (uint32_t i = 0; i < property_count(properties); i++) {
+        struct so_property *p = &properties->u.properties.items[i];
+        if (so_node_rule(p->node, RULE_CONST) != NULL || so_node_rule(p->node, RULE_ENUM) != NULL)
+            return (struct so_guard){&p->name, later(e, p->node)};
+    }
+    return ref != NULL && depth < 4 ? find_guard(e, ref->u.node, depth + 1) : (struct so_guard){NULL, NULL};
+}
 
 static struct ways find_ways(struct emitter *e, const struct so_rule *rule, enum so_json_type type)
 {
-    struct ways w = {make(e, rule->u.list.count, sizeof(*w.pcs)), 0, 0};
-    for (uint32_t i = 0; w.pcs != NULL && i < rule->u.list.count; i++) {
+    uint32_t count = rule->u.list.count;
+    struct ways w = {make(e, count, sizeof(*w.pcs)), make(e, count, sizeof(*w.guards)), 0, 0, false};
+    for (uint32_t i = 0; !e->no_memory && i < count; i++) {
         int32_t pc = emit_node(e, rule->u.list.nodes[i], type);
         if (pc == PC_FAIL)
             continue;
+        if (type == SO_JSON_OBJECT)
+            w.guards[w.count] = find_guard(e, rule->u.list.nodes[i], 0);
+        w.guarded = w.guarded || w.guards[w.count].name != NULL;
         w.certain += pc == PC_PASS;
         w.pcs[w.count++] = pc;
     }
@@ -363,12 +401,16 @@ static void emit_choice(struct emitter *e, struct sequence *s, const struct so_r
     bool one = rule->code == RULE_ONE_OF;
     if (e->no_memory || (!one && w.certain > 0))
         return;
-    if (w.count == 0 || (one && w.certain > 1))
+    if (w.count == 0 || (one && w.certain > 1)) {
         s->fails = true;
-    else if (w.count == 1)
+    } else if (w.count == 1) {
         require_pc(e, s, w.pcs[0]);
-    else
-        push(e, s, (struct so_op){.code = one ? OP_ONE : OP_ANY, .pc = (int32_t)w.count, .u.p = w.pcs});
+    } else {
+        struct so_choice_plan *plan = make(e, 1, sizeof(*plan));
+        if (plan != NULL)
+            *plan = (struct so_choice_plan){w.pcs, w.guarded ? w.guards : NULL, w.count};
+        push_pointer(e, s, one ? OP_ONE : OP_ANY, plan);
+    }
 }
 
 static void emit_not(struct emitter *e, struct sequence *s, const struct so_rule *rule, enum so_json_type type)
@@ -394,10 +436,76 @@ static void emit_if(struct emitter *e, struct sequence *s, const struct so_rule 
         push(e, s, (struct so_op){.code = OP_IF, .pc = condition, .u.p = pcs});
 }
 
+/* What unevaluatedProperties leaves out, where that does not hang on the instance. */
+struct evaluated {
+    struct so_str *names;
+    uint32_t count;
+    bool all; /* every member is evaluated */
+};
+
+/* Adds the names that a node always evaluates; false when it depends. */
+static bool collect_evaluated(struct emitter *e, const struct so_node *node, const struct so_rule *asks,
+                              struct evaluated *out)
+{
+    for (uint32_t i = 0; i < node->rule_count; i++) {
+        const struct so_rule *r = &node->rules[i];
+        if (r == asks || (r->code < RULE_PROPERTIES && r->code != RULE_DEPENDENCIES) || r->code == RULE_NOT ||
+            r->code == RULE_UNEVALUATED_ITEMS)
+            continue;
+        if (r->code == RULE_ADDITIONAL_PROPERTIES || r->code == RULE_UNEVALUATED_PROPERTIES) {
+            out->all = true;
+        } else if (r->code == RULE_PROPERTIES) {
+            uint32_t more = r->u.properties.count;
+            struct so_str *names = make(e, (size_t)out->count + more + 1, sizeof(*names));
+            if (names == NULL)
+                return false;
+            if (out->count > 0)
+                memcpy(names, out->names, out->count * sizeof(*names));
+            for (uint32_t j = 0; j < more; j++)
+                names[out->count + j] = r->u.properties.items[j].name.text;
+            out->names = names;
+            out->count += more;
+        } else if (r->code == RULE_REF || r->code == RULE_DYNAMIC_REF || r->code == RULE_ALL_OF) {
+            for (uint32_t j = 0; j < so_in_place_count(r); j++)
+                if (!collect_evaluated(e, so_in_place(r, j), NULL, out))
+                    return false;
+        } else {
+            return false;
+        }
+        if (out->count > EVALUATED_MAX)
+            return false;
+    }
+    return true;
+}
+
+static struct so_str evaluated_key(const void *arg, uint32_t i) { return ((const struct evaluated *)arg)->names[i]; }
+
+/* As additionalProperties beside all those names. */
+static void emit_rest(struct emitter *e, struct sequence *s, const struct evaluated *known, struct so_node *rest)
+{
+    struct so_object_plan *plan = make(e, 1, sizeof(*plan));
+    struct so_plan_property *rows = make(e, known->count + 1U, sizeof(*rows));
+    struct so_table *table = so_table_make(e->arena, known->count, evaluated_key, known);
+    if (plan == NULL || rows == NULL || table == NULL) {
+        e->no_memory = true;
+        return;
+    }
+    for (uint32_t i = 0; i < known->count; i++)
+        rows[i] = (struct so_plan_property){NULL, -1, true};
+    *plan = (struct so_object_plan){table, rows, 0, NULL, later(e, rest)};
+    push_pointer(e, s, OP_OBJECT, plan);
+}
+
 static void emit_unevaluated(struct emitter *e, struct sequence *s, const struct so_node *node, const struct so_rule *rule)
 {
+    struct evaluated known = {NULL, 0, false};
     if (accepts_all(rule->u.node))
         return;
+    if (rule->code == RULE_UNEVALUATED_PROPERTIES && collect_evaluated(e, node, rule, &known)) {
+        if (!known.all)
+            emit_rest(e, s, &known, rule->u.node);
+        return;
+    }
     struct so_unevaluated_plan *plan = make(e, 1, sizeof(*plan));
     if (plan == NULL)
         return;
@@ -494,6 +602,14 @@ static void emit_rules(struct emitter *e, struct sequence *s, struct so_node *no
     }
 }
 
+static bool has_only_values(const struct sequence *s)
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->ops[i].code < OP_INTEGER || s->ops[i].code > OP_MAX_COUNT)
+            return false;
+    return true;
+}
+
 /* Puts a finished sequence into the program, unless the node's sequence for another type is the same. */
 static int32_t place(struct emitter *e, const struct so_node *node, struct sequence *s)
 {
@@ -505,6 +621,7 @@ static int32_t place(struct emitter *e, const struct so_node *node, struct seque
         return s->ops[0].pc;
     if (s->ops[s->count - 1].code == OP_CALL)
         s->ops[s->count - 1].code = OP_JUMP;
+    s->ops[0].only_values = has_only_values(s);
     for (int type = 0; type < 8; type++) {
         int32_t pc = node->entry[type];
         if (pc > PC_FAIL && e->program.count - (uint32_t)pc > s->count &&
