@@ -111,23 +111,48 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
 
 /* ---- open ---- */
 
-static struct so_auth_settings auth_settings(const struct so_config *c)
+static struct so_str text_of(const char *setting) { return setting == NULL ? so_str(NULL, 0) : so_str_c(setting); }
+
+static void mail_failed(void *arg, const struct so_err *err)
 {
+    (void)arg;
+    so_log(SO_LOG_ERROR, "%s", err->message);
+}
+
+/* Production sends, development catches, and without a server there is no mail. */
+static int open_mailer(struct so_app *app, struct so_err *err)
+{
+    const struct so_config *c = app->config;
+    const struct so_smtp_settings smtp = {
+        .url = c->smtp_url, .user = c->smtp_user, .password = c->smtp_password, .from = c->mail_from, .failed = mail_failed};
+    if (c->smtp_url != NULL)
+        return so_smtp_open(&smtp, &app->smtp, err);
+    return c->development ? so_catcher_open(&app->catcher, err) : SO_OK;
+}
+
+static struct so_auth_settings auth_settings(const struct so_app *app)
+{
+    const struct so_config *c = app->config;
+    struct so_mailer *mailer = app->smtp != NULL ? app->smtp : app->catcher;
     return (struct so_auth_settings){
         .public_url = so_str_c(c->public_url),
-        .jwt_secret = c->jwt_secret == NULL ? so_str(NULL, 0) : so_str_c(c->jwt_secret),
-        .anon_key = c->anon_key == NULL ? so_str(NULL, 0) : so_str_c(c->anon_key),
-        .service_key = c->service_key == NULL ? so_str(NULL, 0) : so_str_c(c->service_key),
+        .jwt_secret = text_of(c->jwt_secret),
+        .anon_key = text_of(c->anon_key),
+        .service_key = text_of(c->service_key),
         .token_lifetime = c->token_lifetime_s,
         .refresh_reuse_seconds = c->refresh_reuse_s,
         .password_min = (size_t)c->password_min,
         .signup_disabled = c->signup_disabled,
         .anonymous_enabled = c->anonymous_users,
-        .autoconfirm = true, /* there is no mail that could confirm an address */
+        .autoconfirm = c->mail_autoconfirm || mailer == NULL,
+        .mailer = mailer,
+        .site_url = text_of(c->site_url),
+        .redirect_urls = text_of(c->redirect_urls),
+        .app_folder = c->dir,
         .rate_limits = c->rate_limits,
         .weak_secrets_allowed = c->development,
         .keys_path = c->keys_path,
-        .master_key = c->master_key == NULL ? so_str(NULL, 0) : so_str_c(c->master_key),
+        .master_key = text_of(c->master_key),
     };
 }
 
@@ -154,10 +179,12 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         .pool_size = (unsigned)config->workers,
         .statement_ms = (unsigned)config->statement_ms,
     };
-    const struct so_auth_settings auth = auth_settings(config);
     int rc = make_data_folder(config, err);
     if (rc == SO_OK)
         rc = so_db_open(config->database_path, &options, &app->db, err);
+    if (rc == SO_OK)
+        rc = open_mailer(app, err);
+    const struct so_auth_settings auth = auth_settings(app);
     if (rc == SO_OK)
         rc = so_auth_open(app->db, &auth, &app->auth, err);
     if (rc == SO_OK)
@@ -176,6 +203,8 @@ void so_app_close(struct so_app *app)
         return;
     so_snapshot_unref(app->snapshot);
     so_auth_close(app->auth);
+    so_smtp_close(app->smtp);
+    so_catcher_close(app->catcher);
     so_db_close(app->db);
     so_free(app);
 }

@@ -28,6 +28,11 @@ struct so_config {
     int64_t token_lifetime_s, refresh_reuse_s, password_min;
     bool signup_disabled, anonymous_users, rate_limits;
 
+    /* mail; NULL when not set */
+    const char *smtp_url, *smtp_user, *smtp_password, *mail_from;
+    const char *site_url, *redirect_urls;
+    bool mail_autoconfirm;
+
     /* limits */
     int64_t threads, workers, max_rows, body_max, reply_max, connections_max;
     int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms, grace_ms;

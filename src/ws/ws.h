@@ -76,7 +76,8 @@ int so_ws_frame_new(struct so_ws_server *deflating, enum so_ws_opcode opcode, st
                     struct so_ws_frame **out) SO_MUST_CHECK;
 struct so_ws_frame *so_ws_frame_ref(struct so_ws_frame *frame);
 void so_ws_frame_unref(struct so_ws_frame *frame); /* NULL is fine */
-/* Like so_ws_send().  The caller's reference stays the caller's. */
-int so_ws_send_frame(struct so_ws *ws, const struct so_ws_frame *frame) SO_MUST_CHECK;
+/* Like so_ws_send(); the frame is not copied while it waits for a peer who does not read, but for the part that the socket
+ * took half of.  The caller's reference stays the caller's. */
+int so_ws_send_frame(struct so_ws *ws, struct so_ws_frame *frame) SO_MUST_CHECK;
 
 #endif

@@ -53,6 +53,25 @@ static void flood(struct so_ws *ws)
     atomic_store(&send_result, (unsigned)rc);
 }
 
+/* The same with one frame for all, and a number after each: what waits is in order, and not copied. */
+static void flood_shared(struct so_ws *ws)
+{
+    static char megabyte[1 << 20];
+    struct so_ws_frame *frame;
+    int rc = so_ws_frame_new(NULL, SO_WS_BINARY, so_str(megabyte, sizeof(megabyte)), &frame);
+    if (rc != SO_OK)
+        return;
+    for (int i = 0; i < 64 && rc == SO_OK; i++) {
+        char number = (char)('0' + i);
+        rc = so_ws_send_frame(ws, frame);
+        if (rc == SO_OK)
+            rc = so_ws_send(ws, SO_WS_TEXT, so_str(&number, 1));
+    }
+    so_ws_frame_unref(frame);
+    assert_true(rc != SO_EBUSY || (so_ws_queued(ws) > 7 << 20 && so_http_stream_queued(ws->stream) < 2 << 20));
+    atomic_store(&send_result, (unsigned)rc);
+}
+
 /* A few words are commands; the rest is echoed. */
 static void on_message(struct so_ws *ws, enum so_ws_opcode opcode, struct so_str bytes, void *arg)
 {
@@ -61,7 +80,12 @@ static void on_message(struct so_ws *ws, enum so_ws_opcode opcode, struct so_str
         tell_all();
     else if (so_str_eq_c(bytes, "flood"))
         flood(ws);
-    else if (so_str_eq_c(bytes, "close"))
+    else if (so_str_eq_c(bytes, "flood with one"))
+        flood_shared(ws);
+    else if (so_str_eq_c(bytes, "pause and close")) {
+        so_ws_pause(ws, true);
+        so_ws_close(ws, 4000, SO_STR(""));
+    } else if (so_str_eq_c(bytes, "close"))
         so_ws_close(ws, 4000, SO_STR("as you wish"));
     else if (so_str_eq_c(bytes, "abort"))
         so_ws_abort(ws);
@@ -423,6 +447,75 @@ static void who_does_not_read_is_sent_away(void **state)
     assert_int_equal(atomic_load(&closed_code), SO_WS_TRY_AGAIN_LATER);
 }
 
+static void hear_flood_with_one(int fd)
+{
+    unsigned char head[10];
+    static char megabyte[1 << 20];
+    int frames = 0;
+    for (;; frames++) {
+        assert_true(hear_exactly(fd, (char *)head, 2));
+        if (head[0] != 0x82)
+            break;
+        assert_true(hear_exactly(fd, (char *)head + 2, 8) && hear_exactly(fd, megabyte, sizeof(megabyte)));
+        assert_true(hear_exactly(fd, (char *)head, 3));
+        if (head[0] == 0x88)
+            break;
+        assert_true(head[0] == 0x81 && head[2] == '0' + frames);
+    }
+    assert_in_range(frames, 7, 40);
+    assert_int_equal(head[0], 0x88);
+}
+
+static void a_shared_frame_waits_in_order_without_a_copy(void **state)
+{
+    (void)state;
+    const struct so_ws_options options = make_options();
+    start(&options);
+    atomic_store(&send_result, 0);
+    int fd = join("");
+    say_text(fd, "flood with one");
+    for (int i = 0; i < 500 && atomic_load(&send_result) == 0; i++)
+        usleep(10000);
+    assert_int_equal(atomic_load(&send_result), SO_EBUSY);
+    hear_flood_with_one(fd);
+    close(fd);
+    wait_for_closed(1);
+    /* and a goodbye waits behind it */
+    atomic_store(&send_result, 0);
+    fd = join("");
+    say_text(fd, "flood with one");
+    say(fd, 0x88, SO_STR("\x0F\xA1"));
+    for (int i = 0; i < 500 && atomic_load(&send_result) == 0; i++)
+        usleep(10000);
+    hear_flood_with_one(fd);
+    close(fd);
+    wait_for_closed(2);
+    assert_int_equal(atomic_load(&closed_code), 4001);
+    /* and is dropped with the connection */
+    fd = join("");
+    say_text(fd, "flood with one");
+    close(fd);
+    wait_for_closed(3);
+}
+
+static void out_of_memory_loses_no_message_silently(void **state)
+{
+    (void)state;
+    const struct so_ws_options options = make_options();
+    start(&options);
+    for (long n = 0; n < 12; n++) {
+        atomic_store(&send_result, 0);
+        int fd = join("");
+        so_mem_fail_at(n);
+        say_text(fd, "flood with one");
+        for (int i = 0; i < 20 && atomic_load(&send_result) == 0; i++)
+            usleep(10000);
+        so_mem_fail_at(-1);
+        close(fd);
+        wait_for_closed((unsigned)n + 1);
+    }
+}
+
 static void one_frame_serves_all(void **state)
 {
     (void)state;
@@ -484,6 +577,7 @@ static void goodbyes_tell_their_code(void **state)
          4000, "ok"},
         {"the server's, not answered", 0x81, SO_STR_INIT("close"), SO_STR_INIT(""), SO_WS_DROPPED, ""},
         {"the server's, with a long reason", 0x81, SO_STR_INIT("long reason"), SO_STR_INIT("\x03\xE8"), 1000, ""},
+        {"the server's, while it does not listen", 0x81, SO_STR_INIT("pause and close"), SO_STR_INIT("\x0F\xA0"), 4000, ""},
         {"none", 0x81, SO_STR_INIT("abort"), SO_STR_INIT(""), SO_WS_DROPPED, ""},
     };
     struct so_ws_options options = make_options();
@@ -498,10 +592,14 @@ static void goodbyes_tell_their_code(void **state)
             fail_msg("%s: %x", CASES[i].label, (unsigned)heard);
         if (CASES[i].answer.n > 0)
             say(fd, 0x88, CASES[i].answer);
+        bool is_silent = strcmp(CASES[i].label, "the server's, not answered") == 0;
+        if (!is_silent)
+            close(fd); /* else the server lingers for two seconds, in case that we still read */
         wait_for_closed((unsigned)i + 1);
         if (atomic_load(&closed_code) != CASES[i].code || strcmp(closed_reason, CASES[i].reason) != 0)
             fail_msg("%s: %u \"%s\"", CASES[i].label, atomic_load(&closed_code), closed_reason);
-        close(fd);
+        if (is_silent)
+            close(fd);
     }
 }
 
@@ -581,6 +679,8 @@ int main(void)
         with_clean_up(limits_hold),
         with_clean_up(a_compressed_message_is_measured_inflated),
         with_clean_up(who_does_not_read_is_sent_away),
+        with_clean_up(a_shared_frame_waits_in_order_without_a_copy),
+        with_clean_up(out_of_memory_loses_no_message_silently),
         with_clean_up(one_frame_serves_all),
         with_clean_up(goodbyes_tell_their_code),
         with_clean_up(after_our_close_frame_messages_are_dropped),
