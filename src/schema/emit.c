@@ -439,10 +439,32 @@ static void emit_if(struct emitter *e, struct sequence *s, const struct so_rule 
 
 static struct so_str evaluated_key(const void *arg, uint32_t i) { return ((const struct so_evaluated *)arg)->names[i]; }
 
+/* Whether the plan walks the members already, and its properties are all that is known. */
+static bool covers(const struct so_object_plan *plan, const struct so_evaluated *known)
+{
+    if (plan->additional != NULL || plan->patterns != NULL)
+        return false;
+    for (uint32_t i = 0; i < known->count; i++) {
+        struct so_str name = known->names[i];
+        struct so_json_member m = {.key = name.p, .key_len = (uint32_t)name.n, .key_hash = so_json_key_hash(name)};
+        int32_t at = so_table_find(plan->table, &m);
+        if (at < 0 || !plan->properties[at].declared)
+            return false;
+    }
+    return true;
+}
+
 /* As additionalProperties beside all those names. */
 static void emit_rest(struct emitter *e, struct sequence *s, const struct so_evaluated *known, struct so_node *rest)
 {
     struct so_object_plan *plan = make(e, 1, sizeof(*plan));
+    struct so_op *last = s->count > 0 ? &s->ops[s->count - 1] : NULL;
+    if (plan != NULL && last != NULL && last->code == OP_OBJECT && covers(last->u.p, known)) {
+        *plan = *(const struct so_object_plan *)last->u.p; /* the old one may belong to another sequence, too */
+        plan->additional = later(e, rest);
+        last->u.p = plan;
+        return;
+    }
     struct so_plan_property *rows = make(e, known->count + 1U, sizeof(*rows));
     struct so_table *table = so_table_make(e->arena, known->count, evaluated_key, known);
     if (plan == NULL || rows == NULL || table == NULL) {
