@@ -10,10 +10,11 @@
 
 #include "core/mem.h"
 #include "schema/compile.h"
+#include "schema/evaluated.h"
 #include "schema/inplace.h"
 #include "schema/op.h"
 
-enum { INLINE_MAX = 8, ENUM_LINEAR_MAX = 6, EVALUATED_MAX = 1000 };
+enum { INLINE_MAX = 8, ENUM_LINEAR_MAX = 6 };
 
 struct sequence {
     struct so_op *ops;
@@ -436,54 +437,34 @@ static void emit_if(struct emitter *e, struct sequence *s, const struct so_rule 
         push(e, s, (struct so_op){.code = OP_IF, .pc = condition, .u.p = pcs});
 }
 
-/* What unevaluatedProperties leaves out, where that does not hang on the instance. */
-struct evaluated {
-    struct so_str *names;
-    uint32_t count;
-    bool all; /* every member is evaluated */
-};
+static struct so_str evaluated_key(const void *arg, uint32_t i) { return ((const struct so_evaluated *)arg)->names[i]; }
 
-/* Adds the names that a node always evaluates; false when it depends. */
-static bool collect_evaluated(struct emitter *e, const struct so_node *node, const struct so_rule *asks,
-                              struct evaluated *out)
+/* Whether the plan walks the members already, and its properties are all that is known. */
+static bool covers(const struct so_object_plan *plan, const struct so_evaluated *known)
 {
-    for (uint32_t i = 0; i < node->rule_count; i++) {
-        const struct so_rule *r = &node->rules[i];
-        if (r == asks || (r->code < RULE_PROPERTIES && r->code != RULE_DEPENDENCIES) || r->code == RULE_NOT ||
-            r->code == RULE_UNEVALUATED_ITEMS)
-            continue;
-        if (r->code == RULE_ADDITIONAL_PROPERTIES || r->code == RULE_UNEVALUATED_PROPERTIES) {
-            out->all = true;
-        } else if (r->code == RULE_PROPERTIES) {
-            uint32_t more = r->u.properties.count;
-            struct so_str *names = make(e, (size_t)out->count + more + 1, sizeof(*names));
-            if (names == NULL)
-                return false;
-            if (out->count > 0)
-                memcpy(names, out->names, out->count * sizeof(*names));
-            for (uint32_t j = 0; j < more; j++)
-                names[out->count + j] = r->u.properties.items[j].name.text;
-            out->names = names;
-            out->count += more;
-        } else if (r->code == RULE_REF || r->code == RULE_DYNAMIC_REF || r->code == RULE_ALL_OF) {
-            for (uint32_t j = 0; j < so_in_place_count(r); j++)
-                if (!collect_evaluated(e, so_in_place(r, j), NULL, out))
-                    return false;
-        } else {
-            return false;
-        }
-        if (out->count > EVALUATED_MAX)
+    if (plan->additional != NULL || plan->patterns != NULL)
+        return false;
+    for (uint32_t i = 0; i < known->count; i++) {
+        struct so_str name = known->names[i];
+        struct so_json_member m = {.key = name.p, .key_len = (uint32_t)name.n, .key_hash = so_json_key_hash(name)};
+        int32_t at = so_table_find(plan->table, &m);
+        if (at < 0 || !plan->properties[at].declared)
             return false;
     }
     return true;
 }
 
-static struct so_str evaluated_key(const void *arg, uint32_t i) { return ((const struct evaluated *)arg)->names[i]; }
-
 /* As additionalProperties beside all those names. */
-static void emit_rest(struct emitter *e, struct sequence *s, const struct evaluated *known, struct so_node *rest)
+static void emit_rest(struct emitter *e, struct sequence *s, const struct so_evaluated *known, struct so_node *rest)
 {
     struct so_object_plan *plan = make(e, 1, sizeof(*plan));
+    struct so_op *last = s->count > 0 ? &s->ops[s->count - 1] : NULL;
+    if (plan != NULL && last != NULL && last->code == OP_OBJECT && covers(last->u.p, known)) {
+        *plan = *(const struct so_object_plan *)last->u.p; /* the old one may belong to another sequence, too */
+        plan->additional = later(e, rest);
+        last->u.p = plan;
+        return;
+    }
     struct so_plan_property *rows = make(e, known->count + 1U, sizeof(*rows));
     struct so_table *table = so_table_make(e->arena, known->count, evaluated_key, known);
     if (plan == NULL || rows == NULL || table == NULL) {
@@ -498,10 +479,12 @@ static void emit_rest(struct emitter *e, struct sequence *s, const struct evalua
 
 static void emit_unevaluated(struct emitter *e, struct sequence *s, const struct so_node *node, const struct so_rule *rule)
 {
-    struct evaluated known = {NULL, 0, false};
+    struct so_evaluated known = {.names = NULL};
     if (accepts_all(rule->u.node))
         return;
-    if (rule->code == RULE_UNEVALUATED_PROPERTIES && collect_evaluated(e, node, rule, &known)) {
+    bool is_static = rule->code == RULE_UNEVALUATED_PROPERTIES && so_collect_evaluated(e->arena, node, rule, &known);
+    e->no_memory = e->no_memory || known.no_memory;
+    if (is_static) {
         if (!known.all)
             emit_rest(e, s, &known, rule->u.node);
         return;
