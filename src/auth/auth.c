@@ -22,6 +22,15 @@ static int copy_str(struct so_arena *arena, struct so_str *s, struct so_err *err
     return s->p == NULL ? so_err_oom(err) : SO_OK;
 }
 
+static int load_templates(struct so_auth *auth, const char *app_folder, struct so_err *err)
+{
+    struct so_str folder = so_arena_printf(&auth->arena, "%s/mail", app_folder == NULL ? "" : app_folder);
+    if (folder.p == NULL)
+        return so_err_oom(err);
+    auth->settings.app_folder = NULL; /* not copied, and not needed again */
+    return so_mail_templates_load(app_folder == NULL ? NULL : folder.p, &auth->arena, &auth->templates, err);
+}
+
 static int copy_settings(struct so_auth *auth, const struct so_auth_settings *settings, struct so_err *err)
 {
     struct so_auth_settings *s = &auth->settings;
@@ -41,7 +50,13 @@ static int copy_settings(struct so_auth *auth, const struct so_auth_settings *se
         rc = copy_str(&auth->arena, &s->anon_key, err);
     if (rc == SO_OK)
         rc = copy_str(&auth->arena, &s->service_key, err);
-    return rc;
+    if (s->site_url.n == 0)
+        s->site_url = s->public_url;
+    if (rc == SO_OK)
+        rc = copy_str(&auth->arena, &s->site_url, err);
+    if (rc == SO_OK)
+        rc = copy_str(&auth->arena, &s->redirect_urls, err);
+    return rc == SO_OK ? load_templates(auth, settings->app_folder, err) : rc;
 }
 
 static int check_settings(const struct so_auth_settings *s, struct so_err *err)
@@ -87,7 +102,7 @@ int so_auth_open(struct so_db *db, const struct so_auth_settings *settings, stru
     if (auth == NULL)
         return so_err_oom(err);
     auth->db = db;
-    so_arena_init(&auth->arena, 1 << 20);
+    so_arena_init(&auth->arena, 8 << 20);
     rc = so_auth_revoked_init(&auth->revoked, err);
     if (rc != SO_OK) {
         so_free(auth);

@@ -5,6 +5,7 @@
 #include "auth/auth.h"
 #include "auth/keys.h"
 #include "auth/limits.h"
+#include "auth/mail_templates.h"
 #include "auth/params.h"
 #include "auth/revoked.h"
 #include "auth/users.h"
@@ -13,7 +14,8 @@ struct so_auth {
     struct so_db *db;
     struct so_arena arena; /* of the settings' copies */
     struct so_auth_settings settings;
-    struct so_str issuer;         /* public_url + "/auth/v1" */
+    struct so_str issuer; /* public_url + "/auth/v1" */
+    struct so_mail_templates templates;
     struct so_str password_dummy; /* a hash that no password has, as costly as a real one */
     struct so_auth_keys *keys;
     struct so_auth_revoked revoked;
@@ -34,8 +36,10 @@ struct so_auth_call {
     struct so_user user;                  /* who asks, on endpoints for users; id.p == NULL elsewhere */
     struct so_str session_id;             /* of that user's token; {NULL,0} for a token without session */
     struct so_auth_revoked_batch revoked; /* what the transaction ends */
-    struct so_str allow;                  /* with 405: the methods that the path takes */
-    int64_t retry_after;                  /* seconds, with 429 and 503 */
+    struct so_mail mails[2];              /* to be posted after the commit */
+    size_t mail_count;
+    struct so_str allow; /* with 405: the methods that the path takes */
+    int64_t retry_after; /* seconds, with 429 and 503 */
 };
 
 /* A transaction of this request.  What it ended (call->revoked) is refused everywhere before this returns. */

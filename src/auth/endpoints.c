@@ -12,6 +12,8 @@
 #define FREE   SO_AUTH_LIMIT_NONE
 #define SIGNUP SO_AUTH_LIMIT_SIGNUP
 #define TOKEN  SO_AUTH_LIMIT_TOKEN
+#define OTP    SO_AUTH_LIMIT_OTP
+#define VERIFY SO_AUTH_LIMIT_VERIFY
 
 /* clang-format off */
 static const struct so_endpoint ENDPOINTS[] = {
@@ -24,9 +26,18 @@ static const struct so_endpoint ENDPOINTS[] = {
     {"POST",  "/signup",                           so_signup,               KEY,   NEED, SIGNUP, false, "new account"},
     {"POST",  "/token",                            so_token_grant,          KEY,   NEED, TOKEN,  false, "a session"},
     {"POST",  "/logout",                           so_logout,               USER,  NONE, FREE,   false, "ends sessions"},
+    {"POST",  "/otp",                              so_otp,                  KEY,   NEED, OTP,    false, "mails a code"},
+    {"POST",  "/magiclink",                        so_otp,                  KEY,   NEED, OTP,    false, "the older form"},
+    {"POST",  "/recover",                          so_recover,              KEY,   NEED, OTP,    false, "lost password"},
+    {"POST",  "/resend",                           so_resend,               KEY,   NEED, OTP,    false, "mails it again"},
+    {"GET",   "/verify",                           so_verify_page,          OPEN,  NONE, FREE,   true,  "page of a link"},
+    {"POST",  "/verify",                           so_verify_post,          OPEN,  MAY,  VERIFY, false, "code to session"},
+    {"GET",   "/reauthenticate",                   so_reauthenticate,       USER,  NONE, OTP,    false, "mails a nonce"},
     {"GET",   "/user",                             so_me_get,               USER,  NONE, FREE,   false, "the account"},
     {"PUT",   "/user",                             so_me_put,               USER,  NEED, FREE,   false, "changes to it"},
 
+    {"POST",  "/invite",                           so_invite,               ADMIN, NEED, FREE,   false, "mails a new user"},
+    {"POST",  "/admin/generate_link",              so_generate_link,        ADMIN, NEED, FREE,   false, "link without mail"},
     {"GET",   "/admin/users",                      so_admin_list,           ADMIN, NONE, FREE,   false, "accounts in pages"},
     {"POST",  "/admin/users",                      so_admin_create,         ADMIN, NEED, FREE,   false, "new account"},
     {"GET",   "/admin/users/{id}",                 so_admin_get,            ADMIN, NONE, FREE,   false, "one account"},

@@ -46,6 +46,14 @@
     X(WEAK_PASSWORD, "weak_password", 422, "The password is too weak")                                                      \
     X(SAME_PASSWORD, "same_password", 422, "New password should be different from the old password.")                       \
     X(CURRENT_PASSWORD, "current_password_invalid", 400, "The current password is not right.")                              \
+    X(OTP_EXPIRED, "otp_expired", 403, "Token has expired or is invalid")                                                   \
+    X(OTP_DISABLED, "otp_disabled", 422, "Signups not allowed for otp")                                                     \
+    X(NO_MAIL, "email_provider_disabled", 422, "This server sends no email")                                                \
+    X(MAIL_RATE_LIMIT, "over_email_send_rate_limit", 429, "Email rate limit exceeded")                                      \
+    X(NONCE_INVALID, "reauthentication_not_valid", 422, "Nonce has expired or is invalid")                                  \
+    X(FLOW_NOT_FOUND, "flow_state_not_found", 404, "invalid flow state, no valid flow state found")                         \
+    X(FLOW_EXPIRED, "flow_state_expired", 422, "invalid flow state, flow state has expired")                                \
+    X(BAD_VERIFIER, "bad_code_verifier", 400, "code challenge does not match previously saved code verifier")               \
     X(RATE_LIMIT, "over_request_rate_limit", 429, "Request rate limit reached")                                             \
     X(BUSY, "request_timeout", 503, "The server is busy, please try again")                                                 \
     X(TIMEOUT, "request_timeout", 504, "The request took too long, please try again")                                       \

@@ -2,6 +2,7 @@
 #include "auth/endpoints.h"
 #include "auth/errors.h"
 #include "auth/passwords.h"
+#include "auth/pkce.h"
 #include "auth/text.h"
 #include "auth/tokens.h"
 
@@ -119,6 +120,7 @@ static const struct {
 } GRANTS[] = {
     {"password", grant_password},
     {"refresh_token", grant_refresh},
+    {"pkce", so_pkce_grant},
 };
 
 int so_token_grant(struct so_auth_call *call, struct so_err *err)

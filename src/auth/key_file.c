@@ -97,12 +97,14 @@ static struct so_key_entry *find_state(struct so_key_file *file, enum so_key_sta
     return NULL;
 }
 
-/* One current key there must be, of each of the other two any number. */
+/* One current key there must be, and one next at most. */
 static int settle_states(struct so_key_file *file, struct so_err *err)
 {
-    size_t current = 0;
-    for (size_t i = 0; i < file->count; i++)
+    size_t current = 0, next = 0;
+    for (size_t i = 0; i < file->count; i++) {
+        next += file->entries[i].state == SO_KEY_NEXT;
         current += file->entries[i].state == SO_KEY_CURRENT;
+    }
     for (size_t i = 0; i < file->count && current == 0; i++)
         if (can_sign(file->entries[i].key)) {
             file->entries[i].state = SO_KEY_CURRENT;
@@ -110,7 +112,8 @@ static int settle_states(struct so_key_file *file, struct so_err *err)
         }
     if (current == 0)
         return so_fail(err, SO_EINVAL, "it holds no private key to sign with");
-    return current == 1 ? SO_OK : so_fail(err, SO_EINVAL, "it has %zu current keys", current);
+    return current == 1 && next <= 1 ? SO_OK
+                                     : so_fail(err, SO_EINVAL, "it has %zu current and %zu next keys", current, next);
 }
 
 static int read_set(const struct so_json *doc, struct so_key_file *out, struct so_err *err)
@@ -302,15 +305,18 @@ static void drop_old(struct so_key_file *file, int64_t now)
     }
 }
 
-static void become(struct so_key_entry *entry, enum so_key_state state, int64_t now)
+static void turn(struct so_key_file *file, enum so_key_state from, enum so_key_state to, int64_t now)
 {
-    entry->state = state;
-    entry->since = now;
+    for (size_t i = 0; i < file->count; i++)
+        if (file->entries[i].state == from) {
+            file->entries[i].state = to;
+            file->entries[i].since = now;
+        }
 }
 
 int so_key_file_rotate(struct so_key_file *file, enum so_jws_alg alg, int64_t now, struct so_err *err)
 {
-    struct so_key_entry *next = find_state(file, SO_KEY_NEXT);
+    const struct so_key_entry *next = find_state(file, SO_KEY_NEXT);
     int rc = SO_OK;
     if (alg == SO_ALG_NONE)
         alg = so_jwk_alg(next != NULL ? next->key : so_key_file_current(file));
@@ -321,9 +327,8 @@ int so_key_file_rotate(struct so_key_file *file, enum so_jws_alg alg, int64_t no
         rc = add_new(file, alg, SO_KEY_NEXT, now, err);
     if (rc != SO_OK)
         return rc;
-    next = find_state(file, SO_KEY_NEXT);
-    become(find_state(file, SO_KEY_CURRENT), SO_KEY_PREVIOUS, now);
-    become(next, SO_KEY_CURRENT, now);
+    turn(file, SO_KEY_CURRENT, SO_KEY_PREVIOUS, now);
+    turn(file, SO_KEY_NEXT, SO_KEY_CURRENT, now);
     return add_new(file, alg, SO_KEY_NEXT, now, err);
 }
 

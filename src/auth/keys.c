@@ -108,8 +108,18 @@ static int write_document(struct so_auth_ring *ring, struct so_err *err)
     return rc == SO_OK ? so_buf_check(out, "the key set", err) : rc;
 }
 
-static int make_ring(const struct so_auth_keys *keys, const struct so_key_file *file, struct so_auth_ring **out,
-                     struct so_err *err)
+static void put_ring(struct so_auth_keys *keys, struct so_auth_ring *ring)
+{
+    pthread_mutex_lock(&keys->lock);
+    struct so_auth_ring *old = keys->ring;
+    keys->ring = ring;
+    ring->version = atomic_fetch_add(&keys->version, 1) + 1;
+    pthread_mutex_unlock(&keys->lock);
+    so_auth_keys_give(old);
+}
+
+/* A ring of the file's keys takes the place of the one that serves now. */
+static int replace_ring(struct so_auth_keys *keys, const struct so_key_file *file, struct so_err *err)
 {
     _Static_assert((int)SO_KEY_FILE_KEYS_MAX < (int)SO_JWKS_MAX, "and one for the secret");
     struct so_auth_ring *ring = so_calloc(1, sizeof(*ring));
@@ -126,7 +136,7 @@ static int make_ring(const struct so_auth_keys *keys, const struct so_key_file *
     if (rc != SO_OK)
         so_auth_keys_give(ring);
     else
-        *out = ring;
+        put_ring(keys, ring);
     return rc;
 }
 
@@ -142,16 +152,6 @@ struct so_auth_ring *so_auth_keys_take(struct so_auth_keys *keys)
 uint64_t so_auth_keys_version(const struct so_auth_keys *keys)
 {
     return atomic_load_explicit(&keys->version, memory_order_acquire);
-}
-
-static void put_ring(struct so_auth_keys *keys, struct so_auth_ring *ring)
-{
-    pthread_mutex_lock(&keys->lock);
-    struct so_auth_ring *old = keys->ring;
-    keys->ring = ring;
-    ring->version = atomic_fetch_add(&keys->version, 1) + 1;
-    pthread_mutex_unlock(&keys->lock);
-    so_auth_keys_give(old);
 }
 
 /* ---- the file ---- */
@@ -170,7 +170,6 @@ static uint64_t stamp_of(const char *path)
 static int read_ring(struct so_auth_keys *keys, struct so_err *err)
 {
     struct so_key_file file;
-    struct so_auth_ring *ring = NULL;
     keys->stamp = stamp_of(keys->path); /* before reading: what is written meanwhile is seen at the next look */
     int rc = so_key_file_read(keys->path, keys->master, &file, err);
     if (rc != SO_OK)
@@ -180,9 +179,7 @@ static int read_ring(struct so_auth_keys *keys, struct so_err *err)
         keys->stamp = stamp_of(keys->path);
     }
     if (rc == SO_OK)
-        rc = make_ring(keys, &file, &ring, err);
-    if (rc == SO_OK)
-        put_ring(keys, ring);
+        rc = replace_ring(keys, &file, err);
     so_key_file_clear(&file);
     return rc;
 }

@@ -20,9 +20,8 @@ struct so_auth_window {
 
 /* As PROTOCOL.md section 2.4 has them. */
 static const struct so_auth_limit_row ROWS[SO_AUTH_LIMIT_COUNT] = {
-    [SO_AUTH_LIMIT_SIGNUP] = {30, 300},
-    [SO_AUTH_LIMIT_ANONYMOUS] = {30, 3600},
-    [SO_AUTH_LIMIT_TOKEN] = {150, 300},
+    [SO_AUTH_LIMIT_SIGNUP] = {30, 300}, [SO_AUTH_LIMIT_ANONYMOUS] = {30, 3600}, [SO_AUTH_LIMIT_TOKEN] = {150, 300},
+    [SO_AUTH_LIMIT_OTP] = {30, 300},    [SO_AUTH_LIMIT_VERIFY] = {30, 300},     [SO_AUTH_LIMIT_MAILBOX] = {1, 60},
 };
 
 const struct so_auth_limit_row *so_auth_limit_row(enum so_auth_limit limit) { return &ROWS[limit]; }

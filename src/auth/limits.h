@@ -13,6 +13,9 @@ enum so_auth_limit {
     SO_AUTH_LIMIT_SIGNUP,
     SO_AUTH_LIMIT_ANONYMOUS,
     SO_AUTH_LIMIT_TOKEN,
+    SO_AUTH_LIMIT_OTP,
+    SO_AUTH_LIMIT_VERIFY,
+    SO_AUTH_LIMIT_MAILBOX, /* counted per address instead of per peer */
     SO_AUTH_LIMIT_COUNT
 };
 

@@ -26,6 +26,15 @@ static const struct field {
     FIELD(current_password, TEXT, 4096),
     FIELD(nonce, TEXT, 128),
     FIELD(refresh_token, TEXT, 512),
+    FIELD(type, TEXT, 64),
+    FIELD(token, TEXT, 512),
+    FIELD(token_hash, TEXT, 512),
+    FIELD(new_email, TEXT, 1024),
+    FIELD(redirect_to, TEXT, 2048),
+    FIELD(code_challenge, TEXT, 128), /* RFC 7636 section 4.1: 43 to 128 */
+    FIELD(code_challenge_method, TEXT, 16),
+    FIELD(auth_code, TEXT, 128),
+    FIELD(code_verifier, TEXT, 128),
     FIELD(role, TEXT, 64),
     FIELD(aud, TEXT, 255),
     FIELD(ban_duration, TEXT, 64),
@@ -34,6 +43,7 @@ static const struct field {
     FIELD(app_metadata, OBJECT, 0),
     FIELD(email_confirm, FLAG, 0),
     FIELD(phone_confirm, FLAG, 0),
+    FIELD(create_user, FLAG, 0),
     FIELD(should_soft_delete, FLAG, 0),
 #undef FIELD
 };

@@ -17,9 +17,11 @@ enum so_auth_flag { SO_AUTH_FLAG_ABSENT, SO_AUTH_FLAG_FALSE, SO_AUTH_FLAG_TRUE }
 /* Texts are {NULL,0} when absent or null; objects NULL. */
 struct so_auth_params {
     struct so_str id, email, phone, password, password_hash, current_password, nonce;
+    struct so_str type, token, token_hash, new_email, redirect_to;
+    struct so_str code_challenge, code_challenge_method, auth_code, code_verifier;
     struct so_str refresh_token, role, aud, ban_duration;
     const struct so_json *data, *user_metadata, *app_metadata;
-    enum so_auth_flag email_confirm, phone_confirm, should_soft_delete;
+    enum so_auth_flag email_confirm, phone_confirm, create_user, should_soft_delete;
 };
 
 /* An empty body gives no members when it may be empty.  bad_json: no object, or a member of the wrong type;

@@ -50,6 +50,29 @@ void so_reply_empty_object(struct so_auth_call *call)
     so_jw_end_object(&w);
 }
 
+/* A form may lead to another origin in the end, so form-action, which browsers apply to redirects too, stays open. */
+static void guard_page(struct so_auth_call *call)
+{
+    so_reply_header(call->out, "Cache-Control", SO_STR("no-store"));
+    so_reply_header(call->out, "Referrer-Policy", SO_STR("no-referrer"));
+    so_reply_header(call->out, "Content-Security-Policy",
+                    SO_STR("default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"));
+}
+
+void so_reply_page(struct so_auth_call *call)
+{
+    begin(call, 200);
+    so_reply_header(call->out, "Content-Type", SO_STR("text/html; charset=utf-8"));
+    guard_page(call);
+}
+
+void so_reply_see_other(struct so_auth_call *call, struct so_str url)
+{
+    begin(call, 303);
+    so_reply_header(call->out, "Location", url);
+    guard_page(call);
+}
+
 void so_reply_nothing(struct so_auth_call *call) { begin(call, 204); }
 
 void so_reply_put_weak_password(struct so_jw *w, struct so_str reason)

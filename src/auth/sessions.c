@@ -12,62 +12,23 @@
 #include <stdio.h>
 
 #include "auth/errors.h"
+#include "auth/secrets.h"
 #include "auth/sql.h"
 #include "auth/text.h"
 #include "core/random.h"
-#include "crypto/base64.h"
-#include "crypto/digest.h"
 
 enum {
-    TOKEN_BYTES = 32,
     REVOKED_KEPT_SECONDS = 30 * 86400, /* how long a used token is remembered, to know it when it comes again */
     USER_AGENT_MAX = 255
 };
 
-/* ---- tokens and hashes ---- */
-
-static struct so_str base64url_dup(struct so_arena *arena, const uint8_t *bytes, size_t n)
-{
-    struct so_buf text;
-    so_buf_init(&text, 256);
-    so_base64url_put(&text, so_str((const char *)bytes, n));
-    struct so_str copy = text.rc == SO_OK ? so_arena_dup(arena, so_buf_str(&text)) : (struct so_str){NULL, 0};
-    so_buf_deinit(&text);
-    return copy;
-}
-
-static int random_text(struct so_arena *arena, struct so_str *out, struct so_err *err)
-{
-    uint8_t bytes[TOKEN_BYTES];
-    so_random_bytes(bytes, sizeof(bytes));
-    *out = base64url_dup(arena, bytes, sizeof(bytes));
-    return out->p == NULL ? so_err_oom(err) : SO_OK;
-}
-
-static int hash_of(struct so_arena *arena, struct so_str token, struct so_str *out, struct so_err *err)
-{
-    uint8_t digest[SO_DIGEST_MAX];
-    if (!so_digest(SO_SHA256, token, digest))
-        return so_err_oom(err);
-    *out = base64url_dup(arena, digest, so_digest_size(SO_SHA256));
-    return out->p == NULL ? so_err_oom(err) : SO_OK;
-}
-
-static int successor_of(struct so_arena *arena, struct so_str parent, struct so_str salt, struct so_str *out,
-                        struct so_err *err)
-{
-    uint8_t mac[SO_DIGEST_MAX];
-    if (!so_hmac(SO_SHA256, parent, salt, mac))
-        return so_err_oom(err);
-    *out = base64url_dup(arena, mac, so_digest_size(SO_SHA256));
-    return out->p == NULL ? so_err_oom(err) : SO_OK;
-}
+/* ---- tokens ---- */
 
 static int insert_token(struct so_auth_call *call, struct so_conn *conn, struct so_str session_id, struct so_str token,
                         struct so_str parent_hash, struct so_str salt, struct so_err *err)
 {
     struct so_str hash;
-    int rc = hash_of(call->arena, token, &hash, err);
+    int rc = so_auth_hash_text(call->arena, token, &hash, err);
     if (rc != SO_OK)
         return rc;
     return so_auth_sql_run(conn,
@@ -106,7 +67,7 @@ int so_session_begin(struct so_auth_call *call, struct so_conn *conn, const char
     if (rc == SO_OK)
         rc = insert_session(call, conn, grant, err);
     if (rc == SO_OK)
-        rc = random_text(call->arena, &grant->refresh_token, err);
+        rc = so_auth_random_text(call->arena, &grant->refresh_token, err);
     if (rc == SO_OK)
         rc = insert_token(call, conn, grant->session_id, grant->refresh_token, NONE, NONE, err);
     if (rc == SO_OK)
@@ -129,7 +90,7 @@ static int find_token(struct so_auth_call *call, struct so_conn *conn, struct so
                                      &out->not_after,  &out->aal,        &out->amr};
     struct so_stmt *st;
     bool row = false;
-    int rc = hash_of(call->arena, token, &out->hash, err);
+    int rc = so_auth_hash_text(call->arena, token, &out->hash, err);
     if (rc == SO_OK)
         rc = so_auth_sql_start(conn,
                                "SELECT t.revoked_at, s.id, s.user_id, s.not_after, s.aal, s.amr FROM auth_refresh_tokens t"
@@ -165,7 +126,7 @@ static int repeat_successor(struct so_auth_call *call, struct so_conn *conn, con
     *out = (struct so_str){NULL, 0};
     rc = so_stmt_step(st, &row, err);
     if (rc == SO_OK && row && so_str_eq(so_stmt_text(st, 0), found->hash))
-        rc = successor_of(call->arena, token, so_stmt_text(st, 1), out, err);
+        rc = so_auth_hmac_text(call->arena, token, so_stmt_text(st, 1), out, err);
     so_stmt_done(st);
     return rc;
 }
@@ -187,9 +148,9 @@ static int issue_successor(struct so_auth_call *call, struct so_conn *conn, cons
         rc = so_auth_sql_run(conn, "UPDATE auth_sessions SET refreshed_at = ?2, ip = ?3 WHERE id = ?1",
                              SO_VALUES(found->session_id, call->now, call->in->peer), NULL, err);
     if (rc == SO_OK)
-        rc = random_text(call->arena, &salt, err);
+        rc = so_auth_random_text(call->arena, &salt, err);
     if (rc == SO_OK)
-        rc = successor_of(call->arena, token, salt, out, err);
+        rc = so_auth_hmac_text(call->arena, token, salt, out, err);
     if (rc == SO_OK)
         rc = insert_token(call, conn, found->session_id, *out, found->hash, salt, err);
     return rc;

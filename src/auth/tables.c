@@ -109,7 +109,34 @@ static const char VERSION_1[] =
     ");"
     "CREATE INDEX auth_audit_log_user_id ON auth_audit_log (user_id);";
 
-static const char *const STEPS[] = {VERSION_1};
+/* What is sent to mailboxes (auth/codes.c), and sign-ins that wait for the app that asked for them (auth/pkce.c). */
+static const char VERSION_2[] = "CREATE TABLE auth_one_time_tokens ("
+                                "  token_hash TEXT NOT NULL PRIMARY KEY," /* of the link's token */
+                                "  user_id UUID TEXT NOT NULL REFERENCES auth_users (id) ON DELETE CASCADE,"
+                                "  kind TEXT NOT NULL,"
+                                "  email TEXT NOT NULL," /* the mailbox it went to */
+                                "  code_hash TEXT,"      /* of the six digits; NULL: guessed wrong too often */
+                                "  attempts INTEGER NOT NULL DEFAULT 0,"
+                                "  code_challenge TEXT," /* of the app that asked, in the PKCE flow */
+                                "  code_challenge_method TEXT,"
+                                "  created_at TIMESTAMPTZ TEXT NOT NULL,"
+                                "  expires_at TIMESTAMPTZ TEXT NOT NULL,"
+                                "  UNIQUE (user_id, kind)"
+                                ");"
+                                "CREATE INDEX auth_one_time_tokens_email ON auth_one_time_tokens (email);"
+
+                                "CREATE TABLE auth_flow_states ("
+                                "  auth_code_hash TEXT NOT NULL PRIMARY KEY,"
+                                "  user_id UUID TEXT NOT NULL REFERENCES auth_users (id) ON DELETE CASCADE,"
+                                "  code_challenge TEXT NOT NULL,"
+                                "  code_challenge_method TEXT NOT NULL,"
+                                "  authentication_method TEXT NOT NULL," /* for amr */
+                                "  created_at TIMESTAMPTZ TEXT NOT NULL"
+                                ");"
+                                "CREATE INDEX auth_flow_states_user_id ON auth_flow_states (user_id);"
+                                "CREATE INDEX auth_flow_states_created_at ON auth_flow_states (created_at);";
+
+static const char *const STEPS[] = {VERSION_1, VERSION_2};
 
 static int read_version(struct so_conn *conn, int64_t *out_version, struct so_err *err)
 {

@@ -40,7 +40,7 @@ static void put_claims(struct so_buf *out, const struct so_auth *auth, const str
     so_jw_end_object(&w);
 }
 
-static int sign(struct so_auth_call *call, const struct so_grant *grant, struct so_buf *out, struct so_err *err)
+int so_token_sign(struct so_auth_call *call, const struct so_grant *grant, struct so_buf *out, struct so_err *err)
 {
     struct so_buf claims;
     struct so_auth_ring *ring = so_auth_keys_take(call->auth->keys);
@@ -60,7 +60,7 @@ int so_token_reply(struct so_auth_call *call, const struct so_grant *grant, cons
     struct so_buf token;
     struct so_jw w;
     so_buf_init(&token, SO_JWT_MAX);
-    int rc = sign(call, grant, &token, err);
+    int rc = so_token_sign(call, grant, &token, err);
     if (rc == SO_OK) {
         so_reply_begin(call, 200, &w);
         so_jw_object(&w);

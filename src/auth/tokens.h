@@ -4,6 +4,10 @@
 
 #include "auth/sessions.h"
 
+/* Appends the access token. */
+int so_token_sign(struct so_auth_call *call, const struct so_grant *grant, struct so_buf *out,
+                  struct so_err *err) SO_MUST_CHECK;
+
 /* Answers 200 with the session.  weak_reason: "length" when the password just used is weak by today's rules, else NULL. */
 int so_token_reply(struct so_auth_call *call, const struct so_grant *grant, const char *weak_reason,
                    struct so_err *err) SO_MUST_CHECK;

@@ -1,6 +1,7 @@
 /* user.c: GET and PUT /user: the account of the token. */
 #include "auth/endpoints.h"
 #include "auth/errors.h"
+#include "auth/letters.h"
 #include "auth/passwords.h"
 #include "auth/reply.h"
 #include "auth/sessions.h"
@@ -18,6 +19,7 @@ struct change {
     struct so_user user;
     struct so_str email; /* the new one; p == NULL: unchanged */
     struct so_str hash;  /* of the new password; p == NULL: unchanged */
+    bool nonce_is_wrong; /* committed, because the guess counts */
 };
 
 /* ---- inside the transaction ---- */
@@ -30,8 +32,12 @@ static int change_email(struct change *change, struct so_conn *conn, struct so_e
     int rc = so_user_find(conn, SO_USER_BY_EMAIL, change->email, call->arena, &other, &taken, err);
     if (rc == SO_OK && taken)
         return so_auth_fail(err, SO_AUTH_EMAIL_EXISTS);
+    if (!call->auth->settings.autoconfirm) {
+        user->email_change = change->email;
+        return so_email_change_send(call, conn, user, err);
+    }
     user->email = change->email;
-    user->email_confirmed_at = call->now; /* autoconfirm */
+    user->email_confirmed_at = call->now;
     user->is_anonymous = SO_STR("0");
     if (rc == SO_OK)
         rc = so_user_identify(call, conn, user, "email", true, err);
@@ -46,15 +52,32 @@ static int change_password(struct change *change, struct so_conn *conn, struct s
     return rc == SO_OK ? so_auth_audit(call, conn, "user_updated_password", change->user.id, err) : rc;
 }
 
+/* The code of GET /reauthenticate. */
+static int check_nonce(struct change *change, struct so_conn *conn, struct so_err *err)
+{
+    struct so_auth_call *call = change->call;
+    struct so_code_found code = {0};
+    bool found = false;
+    int rc = so_code_find_by_digits(call, conn, change->user.email, call->params.nonce, 1U << SO_CODE_REAUTHENTICATION,
+                                    &code, &found, err);
+    change->nonce_is_wrong = !found || !so_str_eq(code.user_id, change->user.id);
+    return rc == SO_OK && found ? so_code_spend(conn, &code, err) : rc;
+}
+
 static int run(void *arg, struct so_conn *conn, struct so_err *err)
 {
     struct change *change = arg;
     struct so_auth_call *call = change->call;
     bool found;
+    call->mail_count = 0;
     int rc = so_user_find(conn, SO_USER_BY_ID, call->user.id, call->arena, &change->user, &found, err);
     if (rc == SO_OK && !found)
         return so_auth_fail(err, SO_AUTH_USER_GONE);
-    if (rc == SO_OK && call->params.data != NULL)
+    if (rc == SO_OK && change->hash.p != NULL && call->params.nonce.n > 0)
+        rc = check_nonce(change, conn, err);
+    if (rc != SO_OK || change->nonce_is_wrong)
+        return rc;
+    if (call->params.data != NULL)
         rc = so_auth_merge(change->user.raw_user_meta_data, call->params.data, SO_AUTH_USER_METADATA_MAX, call->arena,
                            &change->user.raw_user_meta_data, err);
     if (rc == SO_OK && change->email.p != NULL && !so_str_eq(change->email, change->user.email))
@@ -100,10 +123,16 @@ int so_me_put(struct so_auth_call *call, struct so_err *err)
         return so_auth_fail(err, SO_AUTH_PHONE_LOGIN_DISABLED);
     if (call->params.email.n > 0)
         rc = so_auth_email_take(call->arena, call->params.email, &change.email, err);
+    if (rc == SO_OK && change.email.p != NULL && !call->auth->settings.autoconfirm)
+        rc = so_letter_admit(call, change.email, err);
     if (rc == SO_OK && call->params.password.p != NULL)
         rc = take_password(call, &change.hash, err);
     if (rc == SO_OK)
         rc = so_auth_write(call, run, &change, err);
+    if (rc == SO_OK && change.nonce_is_wrong)
+        return so_auth_fail(err, SO_AUTH_NONCE_INVALID);
+    if (rc == SO_OK)
+        rc = so_letters_post(call, err);
     if (rc == SO_OK)
         so_reply_user(call, &change.user);
     return rc;

@@ -190,6 +190,7 @@ int so_user_make(struct so_auth_call *call, struct so_user *out, struct so_err *
         .raw_user_meta_data = SO_STR("{}"),
         .created_at = call->now,
         .updated_at = call->now,
+        .email_change_confirm_status = SO_STR("0"),
         .is_anonymous = SO_STR("0"),
     };
     return out->id.p == NULL ? so_err_oom(err) : SO_OK;
@@ -246,8 +247,9 @@ static struct so_json claims_of(const struct so_user *user, bool by_phone, bool 
 int so_user_describe(struct so_auth_call *call, struct so_user *user, struct so_err *err)
 {
     struct so_json_member members[CLAIMS_MAX];
-    struct so_json claims = claims_of(user, user->email.p == NULL, true, members);
-    claims.u.members = members;
+    bool by_phone = user->email.p == NULL;
+    bool verified = by_phone || user->email_confirmed_at.p != NULL;
+    struct so_json claims = claims_of(user, by_phone, verified, members);
     return so_auth_merge(user->raw_user_meta_data, &claims, SO_AUTH_USER_METADATA_MAX, call->arena,
                          &user->raw_user_meta_data, err);
 }
@@ -361,9 +363,8 @@ static struct so_str confirmed_at(const struct so_user *user)
     return so_str_cmp(email, phone) < 0 ? email : phone;
 }
 
-void so_user_put(struct so_jw *w, const struct so_user *user)
+void so_user_put_members(struct so_jw *w, const struct so_user *user)
 {
-    so_jw_object(w);
     put_columns(w, USER, COUNT_OF(USER), user);
     if (confirmed_at(user).n > 0) {
         so_jw_key(w, SO_STR("confirmed_at"));
@@ -377,5 +378,11 @@ void so_user_put(struct so_jw *w, const struct so_user *user)
         so_jw_end_object(w);
     }
     so_jw_end_array(w);
+}
+
+void so_user_put(struct so_jw *w, const struct so_user *user)
+{
+    so_jw_object(w);
+    so_user_put_members(w, user);
     so_jw_end_object(w);
 }

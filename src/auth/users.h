@@ -23,6 +23,7 @@ struct so_auth_call;
     X(confirmation_sent_at, "confirmation_sent_at", TIME_IF_SET)                                                            \
     X(recovery_sent_at, "recovery_sent_at", TIME_IF_SET)                                                                    \
     X(email_change, "new_email", TEXT_IF_SET)                                                                               \
+    X(email_change_confirm_status, NULL, HIDDEN)                                                                            \
     X(email_change_sent_at, "email_change_sent_at", TIME_IF_SET)                                                            \
     X(phone_change, "new_phone", TEXT_IF_SET)                                                                               \
     X(phone_change_sent_at, "phone_change_sent_at", TIME_IF_SET)                                                            \
@@ -89,5 +90,6 @@ bool so_user_is_banned(const struct so_user *user, struct so_str now);
 
 /* The JSON object of PROTOCOL.md section 2.5; never the password. */
 void so_user_put(struct so_jw *w, const struct so_user *user);
+void so_user_put_members(struct so_jw *w, const struct so_user *user); /* the same without its braces */
 
 #endif

@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include "auth/endpoints.h"
+#include "core/fs.h"
 
 /* One account exists: ada@example.com / secret-1. */
 static const struct {
@@ -452,6 +453,42 @@ static void accounts_are_listed_in_pages_newest_first(void **state)
 
 #define WITH_SERVICE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* ---- docs/auth.md ---- */
+
+static struct so_str read_docs(void)
+{
+    struct so_buf text;
+    struct so_err err = SO_ERR_INIT;
+    const char *tests = getenv("SOCLE_TEST_DATA");
+    so_buf_init(&text, 1 << 20);
+    must(so_fs_read(so_arena_printf(&arena, "%s/../docs/auth.md", tests == NULL ? "tests" : tests).p, &text, &err), &err);
+    struct so_str copy = so_arena_dup(&arena, so_buf_str(&text));
+    so_buf_deinit(&text);
+    return copy;
+}
+
+static void the_documentation_has_every_endpoint_and_no_other(void **state)
+{
+    (void)state;
+    static const char *const WHO[] = {
+        [SO_ACCESS_OPEN] = "open", [SO_ACCESS_KEY] = "key", [SO_ACCESS_USER] = "user", [SO_ACCESS_ADMIN] = "admin"};
+    struct so_str docs = read_docs(), line;
+    size_t count = 0, rows = 0;
+    for (const struct so_endpoint *e; (e = so_endpoint_at(count)) != NULL; count++) {
+        const struct so_auth_limit_row *limit = so_auth_limit_row(e->limit);
+        struct so_str times =
+            limit->max == 0 ? SO_STR("-") : so_arena_printf(&arena, "%u in %lld s", limit->max, (long long)limit->window);
+        struct so_str row =
+            so_arena_printf(&arena, "\n| `%s %s` | %s | %.*s |", e->method, e->path, WHO[e->access], SO_STR_ARG(times));
+        if (so_str_find(docs, row) == SO_STR_NONE)
+            fail_msg("docs/auth.md has no row%s", row.p);
+    }
+    while (so_str_split(&docs, '\n', &line))
+        rows += so_str_starts(line, SO_STR("| `GET /")) || so_str_starts(line, SO_STR("| `POST /")) ||
+                so_str_starts(line, SO_STR("| `PUT /")) || so_str_starts(line, SO_STR("| `DELETE /"));
+    assert_int_equal(rows, count);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,6 +508,7 @@ int main(void)
         WITH_SERVICE(a_softly_deleted_account_is_empty_and_closed),
         WITH_SERVICE(a_ban_closes_every_door_and_can_be_lifted),
         WITH_SERVICE(accounts_are_listed_in_pages_newest_first),
+        WITH_SERVICE(the_documentation_has_every_endpoint_and_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

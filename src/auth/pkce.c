@@ -1,0 +1,136 @@
+/* pkce.c: auth codes: the table auth_flow_states. */
+#include "auth/pkce.h"
+
+#include "auth/errors.h"
+#include "auth/secrets.h"
+#include "auth/sql.h"
+#include "auth/text.h"
+#include "auth/tokens.h"
+#include "crypto/digest.h"
+
+enum { LIFETIME_S = 300 };
+
+static struct so_str oldest_good(struct so_auth_call *call)
+{
+    return so_auth_time_dup(call->arena, call->now_us - (int64_t)LIFETIME_S * 1000000);
+}
+
+int so_pkce_begin(struct so_auth_call *call, struct so_conn *conn, const struct so_code_found *code, const char *method,
+                  struct so_str *out_auth_code, struct so_err *err)
+{
+    struct so_str hash, day_ago = so_auth_time_dup(call->arena, call->now_us - 86400LL * 1000000);
+    if (day_ago.p == NULL)
+        return so_err_oom(err);
+    int rc = so_auth_random_text(call->arena, out_auth_code, err);
+    if (rc == SO_OK)
+        rc = so_auth_hash_text(call->arena, *out_auth_code, &hash, err);
+    if (rc == SO_OK)
+        rc = so_auth_sql_run(conn, "DELETE FROM auth_flow_states WHERE created_at < ?1", SO_VALUES(day_ago), NULL, err);
+    if (rc != SO_OK)
+        return rc;
+    return so_auth_sql_run(
+        conn,
+        "INSERT INTO auth_flow_states (auth_code_hash, user_id, code_challenge, code_challenge_method,"
+        " authentication_method, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        SO_VALUES(hash, code->user_id, code->code_challenge, code->code_challenge_method, so_str_c(method), call->now), NULL,
+        err);
+}
+
+/* ---- the exchange ---- */
+
+struct flow {
+    struct so_str user_id, challenge, challenge_method, method, created_at;
+};
+
+struct exchange {
+    struct so_auth_call *call;
+    struct so_grant grant;
+    enum so_auth_error refused; /* committed: the auth code is spent, whatever was wrong */
+    bool is_refused;
+};
+
+/* Takes the flow out of the table: whoever comes second finds nothing. */
+static int take_flow(struct so_auth_call *call, struct so_conn *conn, struct flow *out, struct so_err *err)
+{
+    struct so_str *const texts[] = {&out->user_id, &out->challenge, &out->challenge_method, &out->method, &out->created_at};
+    struct so_stmt *st;
+    struct so_str hash;
+    bool row = false;
+    int rc = so_auth_hash_text(call->arena, call->params.auth_code, &hash, err);
+    if (rc == SO_OK)
+        rc = so_auth_sql_start(conn,
+                               "SELECT user_id, code_challenge, code_challenge_method, authentication_method, created_at"
+                               " FROM auth_flow_states WHERE auth_code_hash = ?1",
+                               SO_VALUES(hash), &st, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = so_stmt_step(st, &row, err);
+    if (rc == SO_OK && !row)
+        rc = so_auth_fail(err, SO_AUTH_FLOW_NOT_FOUND);
+    for (size_t i = 0; rc == SO_OK && i < COUNT_OF(texts); i++) {
+        *texts[i] = so_arena_dup(call->arena, so_stmt_text(st, (int)i));
+        rc = texts[i]->p == NULL ? so_err_oom(err) : SO_OK;
+    }
+    so_stmt_done(st);
+    if (rc != SO_OK)
+        return rc;
+    return so_auth_sql_run(conn, "DELETE FROM auth_flow_states WHERE auth_code_hash = ?1", SO_VALUES(hash), NULL, err);
+}
+
+/* RFC 7636 section 4.6 */
+static int check_verifier(struct so_auth_call *call, const struct flow *flow, bool *out_fits, struct so_err *err)
+{
+    struct so_str made = call->params.code_verifier;
+    int rc = SO_OK;
+    if (so_str_eq_nocase(flow->challenge_method, SO_STR("s256")))
+        rc = so_auth_hash_text(call->arena, made, &made, err);
+    if (rc == SO_OK)
+        *out_fits = so_equal_secret(made, flow->challenge);
+    return rc;
+}
+
+static int refuse(struct exchange *exchange, enum so_auth_error error)
+{
+    exchange->refused = error;
+    exchange->is_refused = true;
+    return SO_OK;
+}
+
+static int run(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    struct exchange *exchange = arg;
+    struct so_auth_call *call = exchange->call;
+    struct flow flow = {0};
+    bool fits = false, found = false;
+    struct so_str oldest = oldest_good(call);
+    if (oldest.p == NULL)
+        return so_err_oom(err);
+    int rc = take_flow(call, conn, &flow, err);
+    if (rc == SO_OK)
+        rc = check_verifier(call, &flow, &fits, err);
+    if (rc == SO_OK)
+        rc = so_user_find(conn, SO_USER_BY_ID, flow.user_id, call->arena, &exchange->grant.user, &found, err);
+    if (rc != SO_OK)
+        return rc;
+    if (so_str_cmp(flow.created_at, oldest) < 0)
+        return refuse(exchange, SO_AUTH_FLOW_EXPIRED);
+    if (!fits)
+        return refuse(exchange, SO_AUTH_BAD_VERIFIER);
+    if (!found || exchange->grant.user.deleted_at.p != NULL)
+        return refuse(exchange, SO_AUTH_FLOW_NOT_FOUND);
+    if (so_user_is_banned(&exchange->grant.user, call->now))
+        return refuse(exchange, SO_AUTH_LOGIN_BANNED);
+    return so_session_begin(call, conn, flow.method.p, &exchange->grant, err);
+}
+
+int so_pkce_grant(struct so_auth_call *call, struct so_err *err)
+{
+    struct exchange exchange = {.call = call};
+    if (call->params.auth_code.n == 0 || call->params.code_verifier.n == 0)
+        return so_auth_fail_with(err, SO_AUTH_VALIDATION,
+                                 "invalid request: both auth code and code verifier should be non-empty");
+    int rc = so_auth_write(call, run, &exchange, err);
+    if (rc == SO_OK && exchange.is_refused)
+        return so_auth_fail(err, exchange.refused);
+    return rc == SO_OK ? so_token_reply(call, &exchange.grant, NULL, err) : rc;
+}
