@@ -141,5 +141,10 @@ int so_model_check(const struct so_model *model, struct so_conn *conn, struct so
         if (rc != SO_OK)
             return rc;
     }
+    for (size_t i = 0; i < model->function_count; i++) {
+        int rc = so_function_check(model->functions[i], model, conn, err);
+        if (rc != SO_OK)
+            return rc;
+    }
     return SO_OK;
 }

@@ -85,6 +85,8 @@ int so_rest_put_preferences(const struct so_rest_op *op, struct so_rest_out *out
 void so_rest_put_allow(const struct so_rest_op *op, struct so_rest_out *out)
 {
     struct so_str allow = SO_STR("OPTIONS,GET,HEAD");
+    if (op->request.resource == SO_RESOURCE_FUNCTION)
+        allow = op->plan.top.routine->function->is_write ? SO_STR("OPTIONS,POST") : SO_STR("OPTIONS,GET,HEAD,POST");
     if (op->request.resource == SO_RESOURCE_RELATION && !op->plan.top.entity->relation->is_view)
         allow = op->plan.top.entity->relation->primary != NULL ? SO_STR("OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE")
                                                                : SO_STR("OPTIONS,GET,HEAD,POST,PATCH,DELETE");

@@ -8,6 +8,7 @@ struct so_rest_op {
     struct so_request request;
     struct so_rest_plan plan;
     struct so_sql sql, count, existing; /* text.p == NULL: not needed */
+    struct so_sql call;                 /* of a function: runs before sql, which reads what it returned */
     struct so_sql_layout layout;
     const struct so_rest_settings *settings;
     const struct so_snapshot *snapshot;

@@ -126,6 +126,17 @@ static bool names_parameter(struct so_str key, const struct parameter *p)
     return (p->how & SUFFIX) != 0 && key.n > p->name.n && so_str_ends(key, p->name) && key.p[key.n - p->name.n - 1] == '.';
 }
 
+/* By GET, what is no condition is an argument of the function (PostgREST, QueryParams.hs). */
+static int add_argument(struct so_request *r, struct so_str key, struct so_str value, struct so_err *err)
+{
+    struct so_arg *arg = so_alloc(r->arena, sizeof(*arg));
+    if (arg == NULL)
+        return so_err_oom(err);
+    *arg = (struct so_arg){key, value, r->args};
+    r->args = arg;
+    return SO_OK;
+}
+
 static int parse_parameter(struct so_request *r, struct so_str key, struct so_str value, unsigned *seen, struct so_err *err)
 {
     for (size_t i = 0; i < COUNT_OF(PARAMETERS); i++) {
@@ -136,6 +147,8 @@ static int parse_parameter(struct so_request *r, struct so_str key, struct so_st
         *seen |= 1u << i;
         return PARAMETERS[i].parse(r, key, value, err);
     }
+    if (r->resource == SO_RESOURCE_FUNCTION && !r->is_call && !so_filter_is_one(value))
+        return add_argument(r, key, value, err);
     return so_filter_parse(r, key, value, err);
 }
 

@@ -713,6 +713,7 @@ static void memory_may_run_out(void **state)
          .request = "GET books?select=*,authors(name),book_tags(tags(word))",
          .headers = "Prefer: count=exact"},
         {.label = "csv", .who = "anon", .request = "GET books", .headers = "Accept: text/csv"},
+        {.label = "call", .who = "ann", .request = "GET rpc/my_lines"},
     };
     for (size_t i = 0; i < COUNT_OF(READS); i++) {
         bool failed = true;
@@ -735,6 +736,76 @@ static void memory_may_run_out(void **state)
             so_arena_deinit(&c.arena);
         }
     }
+}
+
+static void functions_are_called(void **state)
+{
+#define C(label, who, request, body, status, want)                                                                          \
+    {                                                                                                                       \
+        label, who, request, NULL, body, status, NULL, want, NULL, NULL                                                     \
+    }
+    static const struct scenario TABLE[] = {
+        C("rows by GET, the default", "anon", "GET rpc/thick_books?select=isbn&order=isbn", NULL, 200,
+          "[{\"isbn\":\"333\"},{\"isbn\":\"444\"}]"),
+        C("an argument, a filter, an embed", "anon", "GET rpc/thick_books?least=100&select=isbn,authors(name)&pages=lt.200",
+          NULL, 200, "[{\"isbn\":\"111\",\"authors\":{\"name\":\"Ada\"}}]"),
+        C("by POST", "anon", "POST rpc/thick_books?select=isbn&limit=1&order=isbn.desc", "{\"least\": 1}", 200,
+          "[{\"isbn\":\"444\"}]"),
+        {"count and page", "anon", "GET rpc/thick_books?least=0&select=isbn&order=isbn&limit=2", "Prefer: count=exact", NULL,
+         206, "Content-Range: 0-1/4", "[{\"isbn\":\"111\"},{\"isbn\":\"222\"}]", NULL, NULL},
+        {"head", "anon", "HEAD rpc/thick_books", NULL, NULL, 200, "Content-Range: 0-1/*", "", NULL, NULL},
+        {"one object", "anon", "GET rpc/thick_books?least=400&select=isbn", "Accept: application/vnd.pgrst.object+json",
+         NULL, 200, NULL, "{\"isbn\":\"444\"}", NULL, NULL},
+        {"csv", "anon", "GET rpc/thick_books?least=400&select=isbn,pages", "Accept: text/csv", NULL, 200, NULL,
+         "isbn,pages\n444,400", NULL, NULL},
+        C("the params' schema", "anon", "GET rpc/thick_books?least=-1", NULL, 422, "~\"instanceLocation\":\"/least\""),
+        C("... of JSON", "anon", "POST rpc/add", "{\"a\": \"1\"}", 422, "~\"code\":\"SO422\""),
+        C("a null is an argument left out", "anon", "POST rpc/thick_books?select=isbn", "{\"least\": null}", 200, "[]"),
+        C("a scalar", "anon", "POST rpc/add", "{\"a\": 1, \"b\": 2}", 200, "3"),
+        C("a scalar by GET", "anon", "GET rpc/add?a=1&b=41", NULL, 200, "42"),
+        C("an object", "anon", "GET rpc/totals", NULL, 200, "{\"n\":4,\"on\":true}"),
+        C("rows of its own", "anon", "GET rpc/count_to?n=5&i=gt.2&order=i.desc&select=x:i", NULL, 200,
+          "[{\"x\":5},{\"x\":4},{\"x\":3}]"),
+        C("values", "ann", "GET rpc/all_lines", NULL, 200, "[\"mine\",\"his\"]"),
+        C("an invoker reads its own rows, however it names the table", "ann", "GET rpc/my_lines", NULL, 200, "[\"mine\"]"),
+        C("... and anon none", "anon", "GET rpc/my_lines", NULL, 200, "[]"),
+        C("... the service all", "service", "GET rpc/my_lines", NULL, 200, "[\"mine\",\"his\"]"),
+        C("a table without policies is closed to invokers", "anon", "GET rpc/vault_size", NULL, 200, "0"),
+        C("... not to the service", "service", "GET rpc/vault_size", NULL, 200, "1"),
+        C("a writeOnly column is NULL to invokers", "anon", "GET rpc/secrets", NULL, 200, "0"),
+        C("roles: anon", "anon", "GET rpc/all_lines", NULL, 401,
+          "{\"code\":\"42501\",\"details\":null,\"hint\":null,\"message\":\"permission denied for function all_lines\"}"),
+        C("roles: without any", "ann", "GET rpc/private", NULL, 403, "~42501"),
+        C("... but the service may", "service", "GET rpc/private", NULL, 200, "1"),
+        C("a write is no GET", "ann", "GET rpc/forget", NULL, 405, "~25006"),
+        {"a write, its rows selected and embedded", "ann",
+         "POST rpc/rename?select=isbn,title,price,created_at,authors(name)", NULL, "{\"isbn\": \"111\", \"title\": \"New\"}",
+         200, NULL,
+         "[{\"isbn\":\"111\",\"title\":\"New\",\"price\":9.5,\"created_at\":\"2024-01-01T00:00:00+00:00\","
+         "\"authors\":{\"name\":\"Ada\"}}]",
+         "SELECT title FROM books WHERE isbn = '111'", "New"},
+        {"a write that its own condition stops", "bob", "POST rpc/rename", NULL, "{\"isbn\": \"111\", \"title\": \"New\"}",
+         200, NULL, "[]", "SELECT title FROM books WHERE isbn = '111'", "Alpha"},
+        {"void", "ann", "POST rpc/forget", NULL, "", 204, "Content-Type:", "", "SELECT count(*) FROM diary", "1"},
+        {"a singular write is undone", "bob", "POST rpc/rename", "Accept: application/vnd.pgrst.object+json",
+         "{\"isbn\": \"111\", \"title\": \"New\"}", 406, NULL, "~PGRST116", NULL, NULL},
+        {"options", "anon", "OPTIONS rpc/forget", NULL, NULL, 200, "Allow: OPTIONS,POST", "", NULL, NULL},
+        C("unknown", "anon", "POST rpc/ad", "{\"a\": 1, \"b\": 2}", 404,
+          "{\"code\":\"PGRST202\",\"details\":\"Searched for the function public.ad with parameters a, b or with a single "
+          "unnamed json/jsonb parameter, but no matches were found in the schema cache.\",\"hint\":null,"
+          "\"message\":\"Could not find the function public.ad(a, b) in the schema cache\"}"),
+        C("nearly known", "anon", "GET rpc/totls", NULL, 404,
+          "{\"code\":\"PGRST202\",\"details\":\"Searched for the function public.totls without parameters, but no matches "
+          "were found in the schema cache.\",\"hint\":\"Perhaps you meant to call the function public.totals\","
+          "\"message\":\"Could not find the function public.totls without parameters in the schema cache\"}"),
+        C("a hint never names what may not be called", "anon", "GET rpc/privat", NULL, 404, "~\"hint\":null"),
+        C("unknown argument", "anon", "GET rpc/add?a=1&c=2", NULL, 404,
+          "~Perhaps you meant to call the function public.add(a, b)"),
+        C("a body that is no object", "anon", "POST rpc/add", "[1]", 400, "~PGRST102"),
+        C("no column of it", "anon", "GET rpc/thick_books?select=nope", NULL, 400, "~42703"),
+    };
+    RUN(TABLE);
+#undef C
 }
 
 static int open_store(void **state)
@@ -767,6 +838,7 @@ int main(void)
         cmocka_unit_test(bodies_are_judged_before_anything_is_written),
         cmocka_unit_test(settings_open_more),
         cmocka_unit_test(a_refused_write_leaves_nothing_behind),
+        cmocka_unit_test(functions_are_called),
         cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, open_store, close_store);
