@@ -365,6 +365,8 @@ int so_model_load(const char *dir, struct so_model **out, struct so_err *err)
     if (rc == SO_OK)
         rc = so_model_link(model, l.tables, l.count, err);
     if (rc == SO_OK)
+        rc = so_policies_guard(model, l.tables, l.count, err);
+    if (rc == SO_OK)
         rc = so_functions_load(dir, model, err);
     if (rc != SO_OK) {
         so_model_unref(model);

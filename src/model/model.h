@@ -20,11 +20,13 @@ enum so_policy_kind {
     SO_POLICY_SQL    /* an expression over the row */
 };
 /* The expression in SQLite's words: auth.uid(), auth.role(), auth.jwt() are :auth_uid, :auth_role, :auth_jwt (see
- * db/identity.h), now() is so_now().  Column names stand bare: put it where they resolve to the row. */
+ * db/identity.h), now() is so_now().  In a loaded model, a table that a subquery reads stands for the rows of it that its
+ * own select policy leaves.  Column names stand bare: put it where they resolve to the row. */
 struct so_policy {
     enum so_policy_kind kind;
     struct so_str sql;    /* for SO_POLICY_SQL, without outer parentheses */
     struct so_str source; /* as written */
+    struct so_str marked; /* private: sql with the places of guards marked (guard.c); p == NULL without subqueries */
 };
 
 struct so_field_rule {

@@ -38,6 +38,15 @@ bool so_sql_is(const struct so_sql_token *token, const char *text); /* words wit
 int so_sql_translate(struct so_str source, struct so_arena *arena, struct so_str *out, bool *out_identity,
                      struct so_err *err) SO_MUST_CHECK;
 
+/* The same, with SO_SQL_GUARD before the SELECT of each subquery and SO_SQL_GUARD_WITH instead of its WITH.  What would slip
+ * past a common table expression there (main.t, x IN t) is SO_EINVAL. */
+#define SO_SQL_GUARD      '\x01'
+#define SO_SQL_GUARD_WITH '\x02'
+int so_sql_translate_marked(struct so_str source, struct so_arena *arena, struct so_str *out,
+                            struct so_err *err) SO_MUST_CHECK;
+/* `marked` into `out` with `guards` ("a AS (...), b AS (...)", may be empty) in the marked places. */
+void so_sql_put_guarded(struct so_buf *out, struct so_str marked, struct so_str guards);
+
 /* A whole statement of a function file, which may have parameters. */
 enum { SO_SQL_PARAMETERS_MAX = 64 };
 struct so_sql_statement {

@@ -18,6 +18,7 @@ struct translator {
     size_t depth;
     bool identity;
     const struct so_sql_statement *statement; /* NULL: an expression */
+    bool marks;                               /* the places of guards */
 };
 
 /* auth.NAME() */
@@ -292,6 +293,18 @@ static bool is_of_statement(const struct so_sql_statement *statement, const stru
     return so_sql_is(word, "recursive");
 }
 
+static int refuse_unguarded(const struct translator *t, struct so_err *err)
+{
+    const struct so_sql_token *word = t->at;
+    struct so_str name = word->kind == SO_SQL_NAME ? so_str_slice(word->text, 1, word->text.n - 1) : word->text;
+    bool schema = so_str_eq_nocase(name, SO_STR("main")) || so_str_eq_nocase(name, SO_STR("temp"));
+    if (t->marks && schema && so_sql_is(word + 1, "."))
+        return so_fail(err, SO_EINVAL, "%.*s.: names stand without the database's", SO_STR_ARG(name));
+    if (t->marks && so_sql_is(word, "in") && word[1].kind != SO_SQL_OPEN)
+        return so_fail(err, SO_EINVAL, "IN is followed by (SELECT ...) or by a list");
+    return SO_OK;
+}
+
 static int refuse(const struct translator *t, const struct so_sql_token *word, struct so_err *err)
 {
     if (is_of_statement(t->statement, word))
@@ -320,6 +333,9 @@ static bool translate_value(struct translator *t)
 static int translate_word(struct translator *t, struct so_err *err)
 {
     const struct so_sql_token *word = t->at;
+    int unguarded = refuse_unguarded(t, err);
+    if (unguarded != SO_OK)
+        return unguarded;
     if (so_sql_is(&word[1], "."))
         return translate_path(t, err);
     bool negated = so_sql_is(word, "not");
@@ -360,6 +376,12 @@ static void translate_open(struct translator *t)
     t->operand = NO_OPERAND;
     so_buf_putc(&t->out, '(');
     t->at++;
+    if (t->marks && so_sql_is(t->at, "with")) {
+        so_buf_putc(&t->out, SO_SQL_GUARD_WITH);
+        t->at++;
+    } else if (t->marks && so_sql_is(t->at, "select")) {
+        so_buf_putc(&t->out, SO_SQL_GUARD);
+    }
 }
 
 static void translate_close(struct translator *t)
@@ -461,4 +483,25 @@ int so_sql_translate_statement(struct so_str source, struct so_arena *arena, str
     int rc = so_sql_statement_tokens(source, arena, &t.at, err);
     statement->words = t.at;
     return rc == SO_OK ? translate_all(&t, &statement->sql, err) : rc;
+}
+
+int so_sql_translate_marked(struct so_str source, struct so_arena *arena, struct so_str *out, struct so_err *err)
+{
+    struct translator t = {.arena = arena, .operand = NO_OPERAND, .marks = true};
+    int rc = so_sql_tokens(source, arena, &t.at, err);
+    return rc == SO_OK ? translate_all(&t, out, err) : rc;
+}
+
+void so_sql_put_guarded(struct so_buf *out, struct so_str marked, struct so_str guards)
+{
+    for (size_t i = 0; i < marked.n; i++) {
+        bool with = marked.p[i] == SO_SQL_GUARD_WITH;
+        if (!with && marked.p[i] != SO_SQL_GUARD) {
+            so_buf_putc(out, marked.p[i]);
+            continue;
+        }
+        so_buf_puts(out, with || guards.n > 0 ? "WITH " : "");
+        so_buf_put_str(out, guards);
+        so_buf_puts(out, guards.n == 0 ? "" : with ? "," : " ");
+    }
 }

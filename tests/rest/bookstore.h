@@ -67,6 +67,16 @@ static const struct {
               "\"x-policies\": {\"select\": \"owner_id = auth.uid()\", \"insert\": \"owner_id = auth.uid()\","
               "\"update\": \"owner_id = auth.uid()\", \"delete\": \"owner_id = auth.uid()\","
               "\"check\": \"line <> 'forbidden'\"}}"},
+    {"notes",
+     "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"}, \"diary_id\": {\"type\": \"integer\"}},"
+     "\"required\": [\"id\"], \"x-primary-key\": [\"id\"],"
+     "\"x-policies\": {\"select\": \"exists (select 1 from diary d where d.id = notes.diary_id)\","
+     "\"insert\": \"exists (select 1 from public.diary d where d.id = diary_id)\","
+     "\"update\": \"diary_id in (with d as (select id from diary) select id from d)\"}}"},
+    {"replies",
+     "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"}, \"note_id\": {\"type\": \"integer\"}},"
+     "\"required\": [\"id\"], \"x-primary-key\": [\"id\"],"
+     "\"x-policies\": {\"select\": \"note_id in (select id from notes)\"}}"},
 };
 
 static const struct {
@@ -120,6 +130,8 @@ static const char ROWS[] =
     "INSERT INTO orders(id, seller_id, buyer_id) VALUES (1, 2, 3);"
     "INSERT INTO vault(id, isbn) VALUES (1, '111');"
     "INSERT INTO diary(id, line, owner_id) VALUES (1, 'mine', '" ANN "'), (2, 'his', '" BOB "');"
+    "INSERT INTO notes(id, diary_id) VALUES (1, 1), (2, 2);"
+    "INSERT INTO replies(id, note_id) VALUES (1, 1), (2, 2);"
     "CREATE TABLE handmade(id INTEGER PRIMARY KEY, n INT);"
     "INSERT INTO handmade VALUES (1, 2);"
     "CREATE VIEW titles AS SELECT isbn, title FROM books;";

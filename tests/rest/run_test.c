@@ -233,6 +233,16 @@ static void filters_choose_rows(void **state)
         F("meta->a=eq.{\"b\": 1}", "[{\"isbn\":\"111\"}]"),
         F("meta->>f=eq.true", "[{\"isbn\":\"111\"}]"),
         F("tags=cs.{x}", "[{\"isbn\":\"111\"}]"),
+        F("tags=cs.\"x\"", "[{\"isbn\":\"111\"}]"),
+        F("tags=cs.{}", "[{\"isbn\":\"111\"},{\"isbn\":\"222\"},{\"isbn\":\"444\"}]"),
+        F("meta=cs.{\"a\":{\"b\":1.0}}", "[{\"isbn\":\"111\"}]"),
+        F("meta=cs.{\"a\":{}}", "[{\"isbn\":\"111\"}]"),
+        F("meta=cs.{\"l\":[6,6]}", "[{\"isbn\":\"111\"}]"),
+        F("meta=cs.{\"l\":[[5]]}", "[]"),
+        F("meta=cs.{}", "[{\"isbn\":\"111\"},{\"isbn\":\"444\"}]"),
+        F("meta->l=cs.[5]", "[{\"isbn\":\"111\"}]"),
+        F("meta=cd.{\"a\":2,\"z\":[1]}", "[{\"isbn\":\"444\"}]"),
+        F("meta=not.cs.{\"s\":\"t\"}", "[{\"isbn\":\"444\"}]"),
         F("tags=cs.[\"y\"]", "[{\"isbn\":\"111\"},{\"isbn\":\"222\"}]"),
         F("tags=cd.{y,z}", "[{\"isbn\":\"222\"},{\"isbn\":\"444\"}]"),
         F("tags=ov.{x,q}", "[{\"isbn\":\"111\"}]"),
@@ -738,6 +748,27 @@ static void memory_may_run_out(void **state)
     }
 }
 
+static void policies_see_other_tables_through_theirs(void **state)
+{
+#define P(label, who, request, body, status, want)                                                                          \
+    {                                                                                                                       \
+        label, who, request, "Prefer: return=representation", body, status, NULL, want, NULL, NULL                          \
+    }
+    static const struct scenario TABLE[] = {
+        P("what the diary shows", "ann", "GET notes?select=id", NULL, 200, "[{\"id\":1}]"),
+        P("... to each his own", "bob", "GET notes?select=id", NULL, 200, "[{\"id\":2}]"),
+        P("... and nothing to anon", "anon", "GET notes?select=id", NULL, 200, "[]"),
+        P("the service sees all", "service", "GET notes?select=id", NULL, 200, "[{\"id\":1},{\"id\":2}]"),
+        P("through two tables", "ann", "GET replies?select=id", NULL, 200, "[{\"id\":1}]"),
+        P("an update of what is seen", "ann", "PATCH notes?select=id", "{\"diary_id\": 1}", 200, "[{\"id\":1}]"),
+        P("... cannot leave it", "ann", "PATCH notes?id=eq.1", "{\"diary_id\": 2}", 403, "~42501"),
+        P("an insert", "ann", "POST notes?select=id", "{\"id\": 3, \"diary_id\": 1}", 201, "[{\"id\":3}]"),
+        P("... into another's diary", "ann", "POST notes", "{\"id\": 3, \"diary_id\": 2}", 403, "~42501"),
+    };
+    RUN(TABLE);
+#undef P
+}
+
 static void functions_are_called(void **state)
 {
 #define C(label, who, request, body, status, want)                                                                          \
@@ -838,6 +869,7 @@ int main(void)
         cmocka_unit_test(bodies_are_judged_before_anything_is_written),
         cmocka_unit_test(settings_open_more),
         cmocka_unit_test(a_refused_write_leaves_nothing_behind),
+        cmocka_unit_test(policies_see_other_tables_through_theirs),
         cmocka_unit_test(functions_are_called),
         cmocka_unit_test(memory_may_run_out),
     };
