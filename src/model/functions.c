@@ -401,9 +401,37 @@ int so_functions_load(const char *dir, struct so_model *model, struct so_err *er
 
 /* ---- proof ---- */
 
-static void put_statement(struct so_buf *b, const struct so_function *f)
+static bool is_named(const struct so_function *f, struct so_str table)
 {
-    so_buf_puts(b, !f->begins_with ? "" : f->is_recursive ? "WITH RECURSIVE" : "WITH");
+    for (size_t i = 0; i < f->name_count; i++)
+        if (so_str_eq_nocase(f->names[i], table))
+            return true;
+    return false;
+}
+
+/* As rest/sql_call.c does it for an invoker, so that what fails there (a WITH of a table's name, a rowid) fails at start. */
+static size_t put_guards(struct so_buf *b, const struct so_function *f, const struct so_model *model)
+{
+    size_t count = 0;
+    for (size_t i = 0; !f->definer && i < model->table_count; i++) {
+        struct so_str table = model->tables[i]->name;
+        if (!is_named(f, table))
+            continue;
+        so_buf_puts(b, count++ > 0 ? ", " : f->is_recursive ? "WITH RECURSIVE " : "WITH ");
+        so_sql_put_name(b, table);
+        so_buf_lit(b, " AS (SELECT * FROM main.");
+        so_sql_put_name(b, table);
+        so_buf_putc(b, ')');
+    }
+    return count;
+}
+
+static void put_statement(struct so_buf *b, const struct so_function *f, const struct so_model *model)
+{
+    if (put_guards(b, f, model) > 0)
+        so_buf_puts(b, f->begins_with ? ", " : " ");
+    else
+        so_buf_puts(b, !f->begins_with ? "" : f->is_recursive ? "WITH RECURSIVE" : "WITH");
     for (size_t i = 0; i < f->sql.n; i++) {
         if (f->sql.p[i] == SO_SQL_MARK)
             so_buf_printf(b, "?%d", f->sql.p[++i] - 0x20 + 10); /* beside :auth_uid and its like */
@@ -413,7 +441,8 @@ static void put_statement(struct so_buf *b, const struct so_function *f)
 }
 
 /* SELECT "a", "b" FROM (statement): every column that is promised is there. */
-static void put_proof(struct so_buf *b, const struct so_function *f, const struct so_table *table)
+static void put_proof(struct so_buf *b, const struct so_function *f, const struct so_table *table,
+                      const struct so_model *model)
 {
     size_t count = table != NULL ? table->field_count : f->column_count;
     bool by_name = !f->changes && f->returns >= SO_RETURNS_ROW && count > 0;
@@ -422,7 +451,7 @@ static void put_proof(struct so_buf *b, const struct so_function *f, const struc
         so_sql_put_name(b, table != NULL ? table->fields[i].name : f->columns[i].name);
     }
     so_buf_puts(b, by_name ? " FROM (" : "");
-    put_statement(b, f);
+    put_statement(b, f, model);
     so_buf_puts(b, by_name ? ") r" : "");
 }
 
@@ -460,7 +489,7 @@ int so_function_check(const struct so_function *f, const struct so_model *model,
         return so_fail(err, SO_EINVAL, "%.*s: \"returns\": there is no table \"%.*s\"", SO_STR_ARG(f->file),
                        SO_STR_ARG(f->table));
     so_buf_init(&sql, SO_SQL_SOURCE_MAX * (size_t)32);
-    put_proof(&sql, f, table);
+    put_proof(&sql, f, table, model);
     int rc = so_buf_check(&sql, "the statement", err);
     if (rc == SO_OK && so_conn_prepare(conn, so_buf_str(&sql), &st, &cause) != SO_OK)
         rc = cause.code == SO_ENOMEM ? so_err_oom(err)

@@ -82,6 +82,8 @@ static const struct {
 } UNPROVED[] = {
     {HEAD "SELECT x FROM t", "functions/f.sql: column \"x\" does not exist"},
     {HEAD "SELECT FROM", "functions/f.sql: "},
+    {HEAD "WITH t AS (SELECT 1) SELECT * FROM t", "functions/f.sql: "},
+    {HEAD "SELECT rowid FROM t", "functions/f.sql: "},
     {"/* {\"returns\":\"u[]\"} */ SELECT 1", "functions/f.sql: \"returns\": there is no table \"u\""},
     {"/* {\"returns\":\"t[]\"} */ SELECT 1 AS a", "functions/f.sql: column \"r.id\" does not exist"},
     {"/* {\"returns\":{\"type\":\"integer\"}} */ SELECT 1, 2", "functions/f.sql: should give one column, but gives 2"},
