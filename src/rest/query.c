@@ -152,9 +152,25 @@ static int parse_parameter(struct so_request *r, struct so_str key, struct so_st
     return so_filter_parse(r, key, value, err);
 }
 
+/* For Content-Location. */
+static int keep_parameters(struct so_request *r, struct so_str query, struct so_err *err)
+{
+    size_t max = 1;
+    if (r->resource != SO_RESOURCE_RELATION || r->verb != SO_VERB_READ)
+        return SO_OK;
+    for (size_t i = 0; i < query.n; i++)
+        max += query.p[i] == '&';
+    max = so_min_size(max, SO_REST_ITEMS_MAX);
+    r->parameters = so_alloc(r->arena, max * sizeof(*r->parameters));
+    return r->parameters == NULL ? so_err_oom(err) : SO_OK;
+}
+
 int so_query_parse(struct so_request *r, struct so_str query, struct so_err *err)
 {
     struct so_str pair;
+    int kept = keep_parameters(r, query, err);
+    if (kept != SO_OK)
+        return kept;
     unsigned seen = 0, count = 0;
     while (so_str_split(&query, '&', &pair)) {
         size_t equals = so_str_find_char(pair, '=', 0);
@@ -166,6 +182,8 @@ int so_query_parse(struct so_request *r, struct so_str query, struct so_err *err
         int rc = so_url_decode(r->arena, so_str_slice(pair, 0, equals), true, &key, err);
         if (rc == SO_OK)
             rc = so_url_decode(r->arena, so_str_slice(pair, equals + 1, pair.n), true, &value, err);
+        if (rc == SO_OK && r->parameters != NULL)
+            r->parameters[r->parameter_count++] = (struct so_parameter){key, value};
         if (rc == SO_OK && key.n > 0)
             rc = parse_parameter(r, key, value, &seen, err);
         if (rc != SO_OK)

@@ -176,14 +176,20 @@ struct so_arg {
     struct so_arg *next;
 };
 
+struct so_parameter {
+    struct so_str key, value;
+};
+
 struct so_request {
     struct so_arena *arena;
     enum so_verb verb;
     bool head; /* HEAD: the same answer, no body */
     enum so_resource resource;
-    struct so_str name;         /* of the relation or function, decoded */
-    bool is_call;               /* of a function, by POST: its arguments are the body */
-    struct so_arg *args;        /* of a function, by GET */
+    struct so_str name;              /* of the relation or function, decoded */
+    bool is_call;                    /* of a function, by POST: its arguments are the body */
+    struct so_arg *args;             /* of a function, by GET */
+    struct so_parameter *parameters; /* of a relation that is read: all of the query string, decoded */
+    size_t parameter_count;
     const struct so_json *body; /* ... or by POST: an object */
     bool body_is_text;          /* ... whose values are texts: a form */
     const struct so_select *select;

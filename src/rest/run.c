@@ -176,6 +176,8 @@ static int run_read(const struct so_rest_op *op, struct so_conn *conn, struct so
     out->status = total >= 0 && rows < total ? 206 : 200;
     so_rest_put_content_type(op, out);
     rc = so_rest_put_content_range(op, out, offset, offset + rows - 1, total, err);
+    if (rc == SO_OK)
+        rc = so_rest_put_content_location(op, out, err);
     return rc == SO_OK ? so_rest_put_preferences(op, out, err) : rc;
 }
 
