@@ -18,7 +18,7 @@ struct serving {
     uv_loop_t loop;
     uv_signal_t terminate, interrupt, hangup;
     uv_timer_t look, look_at_keys;
-    char schemas[PATH_MAX];
+    char schemas[PATH_MAX], functions[PATH_MAX];
     uint64_t fingerprint;
     char complaint[sizeof(((struct so_err *)0)->message)]; /* what was last wrong with the key file; said once */
 };
@@ -44,10 +44,15 @@ static void on_signal(uv_signal_t *handle, int number)
     uv_stop(&s->loop);
 }
 
+static uint64_t fingerprint(const struct serving *s)
+{
+    return so_fs_fingerprint(s->schemas, ".json") + 31 * so_fs_fingerprint(s->functions, ".sql");
+}
+
 static void on_look(uv_timer_t *timer)
 {
     struct serving *s = timer->data;
-    uint64_t now = so_fs_fingerprint(s->schemas, ".json");
+    uint64_t now = fingerprint(s);
     if (now == s->fingerprint)
         return;
     s->fingerprint = now;
@@ -106,12 +111,13 @@ int cli_serve(struct so_app *app, const struct so_config *config, bool watch, lo
     watch_signal(&s, &s.interrupt, SIGINT);
     watch_signal(&s, &s.hangup, SIGHUP);
     snprintf(s.schemas, sizeof(s.schemas), "%s/schemas", config->dir);
+    snprintf(s.functions, sizeof(s.functions), "%s/functions", config->dir);
     int code = CLI_OK;
     if (so_app_start(app, &port, &err) == SO_OK) {
         announce(app, config, port, started_ns);
         if (watch) {
             s.look.data = &s;
-            s.fingerprint = so_fs_fingerprint(s.schemas, ".json");
+            s.fingerprint = fingerprint(&s);
             uv_timer_init(&s.loop, &s.look);
             uv_timer_start(&s.look, on_look, LOOK_EVERY_MS, LOOK_EVERY_MS);
         }

@@ -101,6 +101,8 @@ int so_stmt_parameter(struct so_stmt *st, const char *name);
 /* *out_row: true with a row, false at the end. */
 int so_stmt_step(struct so_stmt *st, bool *out_row, struct so_err *err) SO_MUST_CHECK;
 int so_stmt_column_count(const struct so_stmt *st);
+/* Borrowed from the statement; "" when memory ran out. */
+struct so_str so_stmt_column_name(const struct so_stmt *st, int column);
 bool so_stmt_is_null(struct so_stmt *st, int column); /* 0-based */
 int64_t so_stmt_i64(struct so_stmt *st, int column);
 double so_stmt_double(struct so_stmt *st, int column);

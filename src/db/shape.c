@@ -162,6 +162,12 @@ void so_shape_put_row(const struct so_shape *shape, struct so_stmt *st, int firs
     so_buf_putc(out, '}');
 }
 
+void so_shape_put_value(const struct so_field *field, struct so_stmt *st, int column, struct so_buf *out)
+{
+    sqlite3_value *cell = sqlite3_column_value(st->sqlite, column);
+    put_cell(out, field, cell, sqlite3_value_type(cell));
+}
+
 static void put_arguments(const struct so_shape *shape, sqlite3_value **cells, struct so_buf *out)
 {
     bool is_first = true;

@@ -183,6 +183,8 @@ static int attach_callbacks(struct so_conn *conn, struct so_err *err)
     if (rc == SQLITE_OK)
         rc = so_input_register(conn);
     if (rc == SQLITE_OK)
+        rc = so_contains_register(conn);
+    if (rc == SQLITE_OK)
         rc = sqlite3_set_authorizer(conn->sqlite, authorize, conn);
     return rc == SQLITE_OK ? SO_OK : so_conn_fail(conn, rc, err);
 }

@@ -58,6 +58,7 @@ int so_functions_register(struct so_conn *conn);
 int so_match_register(struct so_conn *conn);
 int so_shape_register(struct so_conn *conn);
 int so_input_register(struct so_conn *conn);
+int so_contains_register(struct so_conn *conn);
 
 /* One row of a table of SQL functions. */
 struct so_sql_function {

@@ -203,6 +203,11 @@ int so_stmt_step(struct so_stmt *st, bool *out_row, struct so_err *err)
 
 int so_stmt_column_count(const struct so_stmt *st) { return sqlite3_column_count(st->sqlite); }
 
+struct so_str so_stmt_column_name(const struct so_stmt *st, int column)
+{
+    return so_str_c(sqlite3_column_name(st->sqlite, column));
+}
+
 bool so_stmt_is_null(struct so_stmt *st, int column) { return sqlite3_column_type(st->sqlite, column) == SQLITE_NULL; }
 
 int64_t so_stmt_i64(struct so_stmt *st, int column) { return sqlite3_column_int64(st->sqlite, column); }

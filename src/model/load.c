@@ -273,15 +273,15 @@ static int read_table(struct loader *l, struct so_table *table)
 /* ---- files ---- */
 
 /* The text must live as long as the values, which point into it. */
-static int read_text(struct loader *l, const char *path, struct so_str *out)
+int so_model_read_text(struct so_arena *arena, const char *path, struct so_str *out, struct so_err *err)
 {
     struct so_buf bytes;
     so_buf_init(&bytes, SO_MODEL_FILE_MAX);
-    int rc = so_fs_read(path, &bytes, l->err);
+    int rc = so_fs_read(path, &bytes, err);
     struct so_str text = {NULL, 0};
     if (rc == SO_OK) {
-        text = so_arena_dup(l->arena, so_buf_str(&bytes));
-        rc = text.p == NULL ? so_err_oom(l->err) : SO_OK;
+        text = so_arena_dup(arena, so_buf_str(&bytes));
+        rc = text.p == NULL ? so_err_oom(err) : SO_OK;
     }
     so_buf_deinit(&bytes);
     if (rc == SO_OK)
@@ -292,7 +292,7 @@ static int read_text(struct loader *l, const char *path, struct so_str *out)
 static int parse_file(struct loader *l, const char *path, struct so_table *table)
 {
     struct so_str text;
-    int rc = read_text(l, path, &text);
+    int rc = so_model_read_text(l->arena, path, &text, l->err);
     if (rc != SO_OK)
         return rc;
     struct so_json *source = so_alloc_zero(l->arena, sizeof(*source));
@@ -364,6 +364,10 @@ int so_model_load(const char *dir, struct so_model **out, struct so_err *err)
     int rc = path.p == NULL ? so_err_oom(err) : so_fs_each(path.p, ".json", load_file, &l, err);
     if (rc == SO_OK)
         rc = so_model_link(model, l.tables, l.count, err);
+    if (rc == SO_OK)
+        rc = so_policies_guard(model, l.tables, l.count, err);
+    if (rc == SO_OK)
+        rc = so_functions_load(dir, model, err);
     if (rc != SO_OK) {
         so_model_unref(model);
         return rc;

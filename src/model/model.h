@@ -20,11 +20,13 @@ enum so_policy_kind {
     SO_POLICY_SQL    /* an expression over the row */
 };
 /* The expression in SQLite's words: auth.uid(), auth.role(), auth.jwt() are :auth_uid, :auth_role, :auth_jwt (see
- * db/identity.h), now() is so_now().  Column names stand bare: put it where they resolve to the row. */
+ * db/identity.h), now() is so_now().  In a loaded model, a table that a subquery reads stands for the rows of it that its
+ * own select policy leaves.  Column names stand bare: put it where they resolve to the row. */
 struct so_policy {
     enum so_policy_kind kind;
     struct so_str sql;    /* for SO_POLICY_SQL, without outer parentheses */
     struct so_str source; /* as written */
+    struct so_str marked; /* private: sql with the places of guards marked (guard.c); p == NULL without subqueries */
 };
 
 struct so_field_rule {
@@ -70,21 +72,61 @@ struct so_table {
     bool has_policies;      /* the file has x-policies at all */
 };
 
+/* What a function answers with. */
+enum so_returns {
+    SO_RETURNS_VOID,
+    SO_RETURNS_VALUE,  /* the first column of the first row, or null */
+    SO_RETURNS_VALUES, /* the first column of each row, an array */
+    SO_RETURNS_ROW,    /* the first row as an object, or null */
+    SO_RETURNS_ROWS    /* an array of objects: rows of `table`, or of `columns` */
+};
+struct so_function_column {
+    struct so_str name;
+    enum so_type type;
+    const struct so_json *schema;
+};
+/* functions/NAME.sql: one statement behind /rest/v1/rpc/NAME. */
+struct so_function {
+    struct so_str name, file, description;
+    const struct so_schema *params; /* compiled; NULL: it takes none */
+    const struct so_function_column *args;
+    size_t arg_count;
+    enum so_returns returns;
+    struct so_str table; /* of ROWS; empty: `columns` say what they hold */
+    const struct so_function_column *columns;
+    size_t column_count;
+    bool definer;     /* it reads past the policies */
+    bool is_write;    /* "volatility": "write": POST only */
+    bool changes;     /* it is INSERT, UPDATE or DELETE, always definer */
+    unsigned roles;   /* bit 1u << enum so_role; who may call it, besides the service role */
+    bool begins_with; /* WITH (or WITH RECURSIVE) has been taken off the front of sql */
+    bool is_recursive;
+    struct so_str sql;          /* a parameter is two bytes: see sql_text.h, SO_SQL_MARK */
+    const struct so_str *names; /* every name in it, unquoted: among them all tables that it can read */
+    size_t name_count;
+};
+
 struct so_model {
     struct so_arena arena;
+    const struct so_function *const *functions; /* sorted by name */
+    size_t function_count;
     const struct so_table *const *tables; /* in an order in which references lead backwards where they can */
     size_t table_count;
     struct so_map by_name; /* -> struct so_table */
     int refs;              /* private */
 };
 
-/* Reads DIR/schemas, every .json file.  A missing folder is a model without tables.  SO_EINVAL: err->message is
- * "schemas/books.json#/properties/isbn: reason" (file, JSON Pointer, reason), ready to print. */
+/* Reads DIR/schemas, every .json file, and DIR/functions, every .sql file.  A missing folder is a model without tables.
+ * SO_EINVAL: err->message is "schemas/books.json#/properties/isbn: reason" (file, JSON Pointer, reason), ready to print. */
 int so_model_load(const char *dir, struct so_model **out, struct so_err *err) SO_MUST_CHECK;
 struct so_model *so_model_ref(struct so_model *m);
 void so_model_unref(struct so_model *m); /* NULL is fine */
 const struct so_table *so_model_find(const struct so_model *m, struct so_str name);
 const struct so_field_rule *so_table_field(const struct so_table *t, struct so_str name);
+
+/* The arguments, an object, against the function's params, as so_table_validate() does it with a row. */
+int so_function_validate(const struct so_function *f, const struct so_json *args, struct so_arena *arena,
+                         const struct so_violation **out, struct so_err *err) SO_MUST_CHECK;
 
 /* Compiles one policy expression (policy.c).  SO_EINVAL with the reason. */
 int so_policy_compile(struct so_str source, struct so_arena *arena, struct so_policy *out, struct so_err *err) SO_MUST_CHECK;

@@ -9,6 +9,29 @@ static const char *const POLICY_NAMES[] = {"select", "insert", "update", "delete
 
 const char *so_policy_name(size_t i) { return POLICY_NAMES[i]; }
 
+static int compile(struct so_str source, struct so_arena *arena, struct so_policy *out, struct so_err *err)
+{
+    struct so_str marked;
+    int rc = so_sql_translate_marked(source, arena, &marked, err);
+    if (rc != SO_OK)
+        return rc;
+    out->sql = marked;
+    if (so_str_find_char(marked, SO_SQL_GUARD, 0) == SO_STR_NONE &&
+        so_str_find_char(marked, SO_SQL_GUARD_WITH, 0) == SO_STR_NONE)
+        return SO_OK;
+    struct so_buf plain;
+    so_buf_init(&plain, SO_SQL_SOURCE_MAX * (size_t)32);
+    so_sql_put_guarded(&plain, marked, SO_STR(""));
+    rc = so_buf_check(&plain, "the policy", err);
+    if (rc == SO_OK) {
+        out->sql = so_arena_dup(arena, so_buf_str(&plain));
+        out->marked = marked;
+        rc = out->sql.p == NULL ? so_err_oom(err) : SO_OK;
+    }
+    so_buf_deinit(&plain);
+    return rc;
+}
+
 int so_policy_compile(struct so_str source, struct so_arena *arena, struct so_policy *out, struct so_err *err)
 {
     struct so_str kept = so_arena_dup(arena, so_str_trim(source));
@@ -22,7 +45,7 @@ int so_policy_compile(struct so_str source, struct so_arena *arena, struct so_po
     } else if (kept.n == 0) {
         return so_fail(err, SO_EINVAL, "a policy cannot be empty: write \"true\", \"false\" or a condition");
     } else {
-        int rc = so_sql_translate(kept, arena, &policy.sql, NULL, err);
+        int rc = compile(kept, arena, &policy, err);
         if (rc != SO_OK)
             return rc;
     }
@@ -138,6 +161,11 @@ int so_model_check(const struct so_model *model, struct so_conn *conn, struct so
             if (field->default_sql.p != NULL && !field->default_in_ddl)
                 rc = check_default(conn, table, field, err);
         }
+        if (rc != SO_OK)
+            return rc;
+    }
+    for (size_t i = 0; i < model->function_count; i++) {
+        int rc = so_function_check(model->functions[i], model, conn, err);
         if (rc != SO_OK)
             return rc;
     }

@@ -10,6 +10,7 @@ struct cutter {
     struct so_str source;
     size_t at;
     size_t depth;
+    bool parameters; /* :name is allowed */
 };
 
 /* Longest first. */
@@ -98,6 +99,12 @@ static int cut_number(struct cutter *c, struct so_err *err)
     return SO_OK;
 }
 
+/* :name, but not the "::" of a cast. */
+static bool starts_parameter(const struct cutter *c)
+{
+    return c->parameters && peek(c, 0) == ':' && starts_word(peek(c, 1));
+}
+
 static int cut_operator(struct cutter *c, struct so_err *err)
 {
     for (size_t i = 0; i < COUNT_OF(REFUSALS); i++) {
@@ -146,8 +153,9 @@ static int cut_token(struct cutter *c, struct so_sql_token *out, struct so_err *
     } else if (is_digit(first) || (first == '.' && is_digit(peek(c, 1)))) {
         kind = SO_SQL_NUMBER;
         rc = cut_number(c, err);
-    } else if (starts_word(first)) {
-        kind = SO_SQL_WORD;
+    } else if (starts_word(first) || starts_parameter(c)) {
+        kind = starts_word(first) ? SO_SQL_WORD : SO_SQL_PARAMETER;
+        c->at += kind == SO_SQL_PARAMETER;
         rc = cut_word(c, err);
     } else {
         kind = SO_SQL_OPERATOR;
@@ -158,18 +166,28 @@ static int cut_token(struct cutter *c, struct so_sql_token *out, struct so_err *
     return rc;
 }
 
-int so_sql_tokens(struct so_str source, struct so_arena *arena, const struct so_sql_token **out, struct so_err *err)
+/* The translator marks places with such bytes, and no text needs them. */
+static bool has_control(struct so_str source)
+{
+    for (size_t i = 0; i < source.n; i++)
+        if ((unsigned char)source.p[i] < 0x20 && !is_blank(source.p[i]))
+            return true;
+    return false;
+}
+
+static int cut_all(struct so_str source, bool parameters, struct so_arena *arena, const struct so_sql_token **out,
+                   struct so_err *err)
 {
     if (source.n > SO_SQL_SOURCE_MAX)
         return so_fail(err, SO_ELIMIT, "the expression is longer than %d bytes", SO_SQL_SOURCE_MAX);
-    if (so_str_find_char(source, '\0', 0) != SO_STR_NONE || !so_utf8_valid(source))
+    if (has_control(source) || !so_utf8_valid(source))
         return so_fail(err, SO_EINVAL, "the expression is not plain UTF-8 text");
     /* No token is empty, and the last one is the end. */
     size_t max = so_min_size(source.n, SO_SQL_TOKENS_MAX) + 1;
     struct so_sql_token *tokens = so_alloc_array(arena, max, sizeof(*tokens));
     if (tokens == NULL)
         return so_err_oom(err);
-    struct cutter cutter = {.source = source};
+    struct cutter cutter = {.source = source, .parameters = parameters};
     for (size_t count = 0; count < max; count++) {
         int rc = cut_token(&cutter, &tokens[count], err);
         if (rc != SO_OK)
@@ -182,6 +200,17 @@ int so_sql_tokens(struct so_str source, struct so_arena *arena, const struct so_
         return SO_OK;
     }
     return so_fail(err, SO_ELIMIT, "the expression has more than %d words", SO_SQL_TOKENS_MAX);
+}
+
+int so_sql_tokens(struct so_str source, struct so_arena *arena, const struct so_sql_token **out, struct so_err *err)
+{
+    return cut_all(source, false, arena, out, err);
+}
+
+int so_sql_statement_tokens(struct so_str source, struct so_arena *arena, const struct so_sql_token **out,
+                            struct so_err *err)
+{
+    return cut_all(source, true, arena, out, err);
 }
 
 bool so_sql_is(const struct so_sql_token *token, const char *text)

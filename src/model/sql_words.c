@@ -17,6 +17,8 @@ struct translator {
     size_t opened[SO_SQL_DEPTH_MAX];
     size_t depth;
     bool identity;
+    const struct so_sql_statement *statement; /* NULL: an expression */
+    bool marks;                               /* the places of guards */
 };
 
 /* auth.NAME() */
@@ -279,8 +281,34 @@ static int translate_like(struct translator *t, bool negated, struct so_err *err
     return SO_OK;
 }
 
-static int refuse(const struct so_sql_token *word, struct so_err *err)
+/* What a whole statement may hold and an expression may not. */
+static bool is_of_statement(const struct so_sql_statement *statement, const struct so_sql_token *word)
 {
+    static const char *const WRITING[] = {"insert", "update", "delete", "returning"};
+    if (statement == NULL)
+        return false;
+    for (size_t i = 0; statement->writes && i < COUNT_OF(WRITING); i++)
+        if (so_sql_is(word, WRITING[i]))
+            return true;
+    return so_sql_is(word, "recursive");
+}
+
+static int refuse_unguarded(const struct translator *t, struct so_err *err)
+{
+    const struct so_sql_token *word = t->at;
+    struct so_str name = word->kind == SO_SQL_NAME ? so_str_slice(word->text, 1, word->text.n - 1) : word->text;
+    bool schema = so_str_eq_nocase(name, SO_STR("main")) || so_str_eq_nocase(name, SO_STR("temp"));
+    if (t->marks && schema && so_sql_is(word + 1, "."))
+        return so_fail(err, SO_EINVAL, "%.*s.: names stand without the database's", SO_STR_ARG(name));
+    if (t->marks && so_sql_is(word, "in") && word[1].kind != SO_SQL_OPEN)
+        return so_fail(err, SO_EINVAL, "IN is followed by (SELECT ...) or by a list");
+    return SO_OK;
+}
+
+static int refuse(const struct translator *t, const struct so_sql_token *word, struct so_err *err)
+{
+    if (is_of_statement(t->statement, word))
+        return SO_OK;
     if (so_str_starts(word->text, SO_STR("pragma_")) || so_str_starts(word->text, SO_STR("sqlite_")))
         return so_fail(err, SO_EINVAL, "%.*s: SQLite's own tables are not available here", SO_STR_ARG(word->text));
     for (size_t i = 0; i < COUNT_OF(REFUSED); i++) {
@@ -305,12 +333,15 @@ static bool translate_value(struct translator *t)
 static int translate_word(struct translator *t, struct so_err *err)
 {
     const struct so_sql_token *word = t->at;
+    int unguarded = refuse_unguarded(t, err);
+    if (unguarded != SO_OK)
+        return unguarded;
     if (so_sql_is(&word[1], "."))
         return translate_path(t, err);
     bool negated = so_sql_is(word, "not");
     if (so_sql_is(word + negated, "like") || so_sql_is(word + negated, "ilike"))
         return translate_like(t, negated, err);
-    int rc = word->kind == SO_SQL_WORD ? refuse(word, err) : SO_OK;
+    int rc = word->kind == SO_SQL_WORD ? refuse(t, word, err) : SO_OK;
     if (rc != SO_OK || translate_value(t))
         return rc;
     put_space(t, word);
@@ -345,6 +376,12 @@ static void translate_open(struct translator *t)
     t->operand = NO_OPERAND;
     so_buf_putc(&t->out, '(');
     t->at++;
+    if (t->marks && so_sql_is(t->at, "with")) {
+        so_buf_putc(&t->out, SO_SQL_GUARD_WITH);
+        t->at++;
+    } else if (t->marks && so_sql_is(t->at, "select")) {
+        so_buf_putc(&t->out, SO_SQL_GUARD);
+    }
 }
 
 static void translate_close(struct translator *t)
@@ -372,6 +409,20 @@ static int translate_operator(struct translator *t, struct so_err *err)
     return SO_OK;
 }
 
+static int translate_parameter(struct translator *t, struct so_err *err)
+{
+    const struct so_sql_statement *s = t->statement;
+    struct so_str name = so_str_slice(t->at->text, 1, t->at->text.n);
+    for (size_t i = 0; s != NULL && i < s->parameter_count; i++) {
+        if (!so_str_eq(s->parameters[i], name))
+            continue;
+        put_operand(t, t->at, (const char[]){SO_SQL_MARK, (char)(0x20 + i), '\0'});
+        t->at++;
+        return SO_OK;
+    }
+    return so_fail(err, SO_EINVAL, ":%.*s is none of the params", SO_STR_ARG(name));
+}
+
 static int translate_token(struct translator *t, struct so_err *err)
 {
     switch (t->at->kind) {
@@ -384,6 +435,7 @@ static int translate_token(struct translator *t, struct so_err *err)
         so_buf_put_str(&t->out, t->at->text);
         t->at++;
         return SO_OK;
+    case SO_SQL_PARAMETER: return translate_parameter(t, err);
     case SO_SQL_OPEN: translate_open(t); return SO_OK;
     case SO_SQL_CLOSE: translate_close(t); return SO_OK;
     case SO_SQL_OPERATOR: return translate_operator(t, err);
@@ -392,29 +444,64 @@ static int translate_token(struct translator *t, struct so_err *err)
     return SO_OK;
 }
 
+static int translate_all(struct translator *t, struct so_str *out, struct so_err *err)
+{
+    int rc = SO_OK;
+    /* A cast may double nothing: the result grows by a constant a token. */
+    so_buf_init(&t->out, SO_SQL_SOURCE_MAX * (size_t)16);
+    while (rc == SO_OK && t->at->kind != SO_SQL_END)
+        rc = translate_token(t, err);
+    if (rc == SO_OK)
+        rc = so_buf_check(&t->out, "the expression", err);
+    struct so_str sql = {NULL, 0};
+    if (rc == SO_OK) {
+        sql = so_arena_dup(t->arena, so_buf_str(&t->out));
+        rc = sql.p == NULL ? so_err_oom(err) : SO_OK;
+    }
+    so_buf_deinit(&t->out);
+    if (rc == SO_OK)
+        *out = sql;
+    return rc;
+}
+
 int so_sql_translate(struct so_str source, struct so_arena *arena, struct so_str *out, bool *out_identity,
                      struct so_err *err)
 {
     struct translator t = {.arena = arena, .operand = NO_OPERAND};
     int rc = so_sql_tokens(source, arena, &t.at, err);
-    if (rc != SO_OK)
-        return rc;
-    /* A cast may double nothing: the result grows by a constant a token. */
-    so_buf_init(&t.out, SO_SQL_SOURCE_MAX * (size_t)16);
-    while (rc == SO_OK && t.at->kind != SO_SQL_END)
-        rc = translate_token(&t, err);
     if (rc == SO_OK)
-        rc = so_buf_check(&t.out, "the expression", err);
-    struct so_str sql = {NULL, 0};
-    if (rc == SO_OK) {
-        sql = so_arena_dup(arena, so_buf_str(&t.out));
-        rc = sql.p == NULL ? so_err_oom(err) : SO_OK;
-    }
-    so_buf_deinit(&t.out);
-    if (rc != SO_OK)
-        return rc;
-    *out = sql;
-    if (out_identity != NULL)
+        rc = translate_all(&t, out, err);
+    if (rc == SO_OK && out_identity != NULL)
         *out_identity = t.identity;
-    return SO_OK;
+    return rc;
+}
+
+int so_sql_translate_statement(struct so_str source, struct so_arena *arena, struct so_sql_statement *statement,
+                               struct so_err *err)
+{
+    struct translator t = {.arena = arena, .operand = NO_OPERAND, .statement = statement};
+    int rc = so_sql_statement_tokens(source, arena, &t.at, err);
+    statement->words = t.at;
+    return rc == SO_OK ? translate_all(&t, &statement->sql, err) : rc;
+}
+
+int so_sql_translate_marked(struct so_str source, struct so_arena *arena, struct so_str *out, struct so_err *err)
+{
+    struct translator t = {.arena = arena, .operand = NO_OPERAND, .marks = true};
+    int rc = so_sql_tokens(source, arena, &t.at, err);
+    return rc == SO_OK ? translate_all(&t, out, err) : rc;
+}
+
+void so_sql_put_guarded(struct so_buf *out, struct so_str marked, struct so_str guards)
+{
+    for (size_t i = 0; i < marked.n; i++) {
+        bool with = marked.p[i] == SO_SQL_GUARD_WITH;
+        if (!with && marked.p[i] != SO_SQL_GUARD) {
+            so_buf_putc(out, marked.p[i]);
+            continue;
+        }
+        so_buf_puts(out, with || guards.n > 0 ? "WITH " : "");
+        so_buf_put_str(out, guards);
+        so_buf_puts(out, guards.n == 0 ? "" : with ? "," : " ");
+    }
 }

@@ -73,3 +73,36 @@ int so_table_validate(const struct so_table *t, const struct so_json *row, int64
         *out = violations;
     return rc;
 }
+
+/* A parameter that may be left out may be null, too. */
+static bool is_left_out(const struct so_json_member *member) { return member->value.type == SO_JSON_NULL; }
+
+static int without_nulls(const struct so_json *args, struct so_arena *arena, struct so_json *out, struct so_err *err)
+{
+    struct so_json_member *members = so_alloc_array(arena, so_max_size(args->len, 1), sizeof(*members));
+    uint32_t kept = 0;
+    if (members == NULL)
+        return so_err_oom(err);
+    for (uint32_t i = 0; i < args->len; i++)
+        if (!is_left_out(&args->u.members[i]))
+            members[kept++] = args->u.members[i];
+    *out = (struct so_json){.type = SO_JSON_OBJECT, .len = kept, .u.members = members};
+    return SO_OK;
+}
+
+int so_function_validate(const struct so_function *f, const struct so_json *args, struct so_arena *arena,
+                         const struct so_violation **out, struct so_err *err)
+{
+    struct so_json present;
+    bool valid = true;
+    const struct so_violation *violations = NULL;
+    int rc = f->params == NULL ? SO_OK : so_schema_check(f->params, args, &valid, err);
+    if (rc == SO_OK && !valid) { /* perhaps only for a null that means "left out" */
+        rc = without_nulls(args, arena, &present, err);
+        if (rc == SO_OK)
+            rc = so_schema_validate(f->params, &present, arena, 0, &violations, err);
+    }
+    if (rc == SO_OK)
+        *out = violations;
+    return rc;
+}

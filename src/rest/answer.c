@@ -1,4 +1,6 @@
 /* answer.c: the headers of an answer (PostgREST, Response.hs). */
+#include <stdlib.h>
+
 #include "rest/op.h"
 #include "rest/text.h"
 
@@ -36,6 +38,56 @@ int so_rest_put_content_range(const struct so_rest_op *op, struct so_rest_out *o
     if (t.failed)
         return so_err_oom(err);
     so_rest_put_header(out, SO_STR("Content-Range"), so_text_get(&t));
+    return SO_OK;
+}
+
+/* By key; what shares a key stays in its order, which is that of the array. */
+static int compare_parameters(const void *a, const void *b)
+{
+    const struct so_parameter *const *x = a, *const *y = b;
+    int order = so_str_cmp((*x)->key, (*y)->key);
+    return order != 0 ? order : (*x > *y) - (*x < *y);
+}
+
+static void put_encoded(struct so_text *t, struct so_str s)
+{
+    static const char HEX[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                     c == '.' || c == '~';
+        if (plain)
+            so_text_char(t, (char)c);
+        else
+            so_text_put(t, (char[]){'%', HEX[c >> 4], HEX[c & 15]}, 3);
+    }
+}
+
+/* "/books?isbn=eq.1&select=title": the URL with its parameters sorted (PostgREST, QueryParams.hs: qsCanonical). */
+int so_rest_put_content_location(const struct so_rest_op *op, struct so_rest_out *out, struct so_err *err)
+{
+    const struct so_request *r = &op->request;
+    struct so_text t;
+    if (r->resource != SO_RESOURCE_RELATION)
+        return SO_OK;
+    const struct so_parameter **sorted = so_alloc(op->arena, (r->parameter_count + 1) * sizeof(const struct so_parameter *));
+    so_text_init(&t, op->arena, 128);
+    if (sorted == NULL)
+        return so_err_oom(err);
+    for (size_t i = 0; i < r->parameter_count; i++)
+        sorted[i] = &r->parameters[i];
+    qsort(sorted, r->parameter_count, sizeof(const struct so_parameter *), compare_parameters);
+    so_text_char(&t, '/');
+    put_encoded(&t, r->name);
+    for (size_t i = 0; i < r->parameter_count; i++) {
+        so_text_char(&t, i == 0 ? '?' : '&');
+        put_encoded(&t, sorted[i]->key);
+        so_text_char(&t, '=');
+        put_encoded(&t, sorted[i]->value);
+    }
+    if (t.failed)
+        return so_err_oom(err);
+    so_rest_put_header(out, SO_STR("Content-Location"), so_text_get(&t));
     return SO_OK;
 }
 
@@ -85,6 +137,8 @@ int so_rest_put_preferences(const struct so_rest_op *op, struct so_rest_out *out
 void so_rest_put_allow(const struct so_rest_op *op, struct so_rest_out *out)
 {
     struct so_str allow = SO_STR("OPTIONS,GET,HEAD");
+    if (op->request.resource == SO_RESOURCE_FUNCTION)
+        allow = op->plan.top.routine->function->is_write ? SO_STR("OPTIONS,POST") : SO_STR("OPTIONS,GET,HEAD,POST");
     if (op->request.resource == SO_RESOURCE_RELATION && !op->plan.top.entity->relation->is_view)
         allow = op->plan.top.entity->relation->primary != NULL ? SO_STR("OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE")
                                                                : SO_STR("OPTIONS,GET,HEAD,POST,PATCH,DELETE");

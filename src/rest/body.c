@@ -136,3 +136,26 @@ int so_body_parse(struct so_request *r, struct so_str body, enum so_content cont
     }
     return check_rows(r, err);
 }
+
+int so_body_parse_args(struct so_request *r, struct so_str body, enum so_content content, struct so_err *err)
+{
+    static const struct so_json NONE = {.type = SO_JSON_OBJECT};
+    struct so_json *value = so_alloc_zero(r->arena, sizeof(*value));
+    if (value == NULL)
+        return so_err_oom(err);
+    if (content == SO_CONTENT_CSV)
+        return so_fail_http(err, PGRST102_CONTENT, SO_STR_ARG(SO_STR("text/csv")));
+    r->body = &NONE;
+    if (so_str_trim(body).n == 0)
+        return SO_OK;
+    if (content == SO_CONTENT_FORM && !so_utf8_valid(body))
+        return so_fail_http(err, SQL_UTF8);
+    int rc = content == SO_CONTENT_FORM ? parse_form(r->arena, body, value, err) : parse_json(r->arena, body, value, err);
+    if (rc != SO_OK)
+        return rc;
+    r->body_is_text = content == SO_CONTENT_FORM;
+    r->body = r->body_is_text ? &value->u.items[0] : value;
+    if (r->body->type != SO_JSON_OBJECT)
+        return no_json(&(struct so_err){.message = "expected an object with the arguments", .at = SO_ERR_NOWHERE}, err);
+    return SO_OK;
+}

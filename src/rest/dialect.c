@@ -51,15 +51,9 @@ const struct so_dialect so_dialect_sqlite = {
             [SO_OP_IN] = {.sql = "$c IN (SELECT value FROM json_each($v))"},
             [SO_OP_IS] = {.sql = ""},
             [SO_OP_ISDISTINCT] = {.sql = "$c IS NOT $v"},
+            [SO_OP_CS] = {.sql = "so_contains($c, $v)", .is_set = true},
+            [SO_OP_CD] = {.sql = "so_contains($v, $c)", .is_set = true},
             /* NULL, not false, for a NULL column: "not" must not find it. */
-            [SO_OP_CS] = {.sql = "CASE WHEN $c IS NOT NULL THEN NOT EXISTS (SELECT 1 FROM json_each($v) w WHERE NOT EXISTS "
-                                 "(SELECT 1 FROM json_each($c) h WHERE h.value IS w.value AND h.type = w.type AND "
-                                 "(typeof(w.key) = 'integer' OR h.key = w.key))) END",
-                          .is_set = true},
-            [SO_OP_CD] = {.sql = "CASE WHEN $c IS NOT NULL THEN NOT EXISTS (SELECT 1 FROM json_each($c) w WHERE NOT EXISTS "
-                                 "(SELECT 1 FROM json_each($v) h WHERE h.value IS w.value AND h.type = w.type AND "
-                                 "(typeof(w.key) = 'integer' OR h.key = w.key))) END",
-                          .is_set = true},
             [SO_OP_OV] = {.sql = "CASE WHEN $c IS NOT NULL THEN EXISTS (SELECT 1 FROM json_each($c) w JOIN json_each($v) h "
                                  "ON h.value IS w.value AND h.type = w.type) END",
                           .is_set = true},

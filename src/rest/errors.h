@@ -40,7 +40,7 @@
 #define PGRST200 SO_ENOTFOUND, 400, "PGRST200", "Could not find a relationship between '%.*s' and '%.*s' in the schema cache"
 #define PGRST201                                                                                                            \
     SO_EINVAL, 300, "PGRST201", "Could not embed because more than one relationship was found for '%.*s' and '%.*s'"
-#define PGRST202 SO_ENOTFOUND, 404, "PGRST202", "Could not find the function public.%.*s in the schema cache"
+#define PGRST202 SO_ENOTFOUND, 404, "PGRST202", "Could not find the function public.%.*s%.*s in the schema cache"
 #define PGRST204 SO_ENOTFOUND, 400, "PGRST204", "Could not find the '%.*s' column of '%.*s' in the schema cache"
 #define PGRST205 SO_ENOTFOUND, 404, "PGRST205", "Could not find the table 'public.%.*s' in the schema cache"
 
@@ -62,7 +62,9 @@
 #define SQL_POLICY   SO_EDENIED, 403, "42501", "new row violates row-level security policy for table \"%.*s\""
 #define SQL_POLICY_UPSERT                                                                                                   \
     SO_EDENIED, 403, "42501", "new row violates row-level security policy (USING expression) for table \"%.*s\""
-#define SQL_TOO_MANY SO_ELIMIT, 400, "54011", "a row can have at most %d keys"
-#define SQL_VIEW     SO_EDENIED, 405, "55000", "cannot change view \"%.*s\""
+#define SQL_MAY_NOT_CALL SO_EDENIED, 403, "42501", "permission denied for function %.*s"
+#define SQL_READ_ONLY    SO_EDENIED, 405, "25006", "cannot execute a function that writes in a read-only transaction"
+#define SQL_TOO_MANY     SO_ELIMIT, 400, "54011", "a row can have at most %d keys"
+#define SQL_VIEW         SO_EDENIED, 405, "55000", "cannot change view \"%.*s\""
 
 #endif

@@ -71,6 +71,13 @@ static const struct operator_row *take_operator(struct so_scan *s)
     return NULL;
 }
 
+bool so_filter_is_one(struct so_str text)
+{
+    struct so_scan s = {.text = text};
+    so_scan_word(&s, SO_STR("not."));
+    return take_operator(&s) != NULL && (so_scan_peek(&s) == '.' || so_scan_peek(&s) == '(');
+}
+
 static int scan_suffix(struct so_scan *s, enum operand operand, struct so_filter *f)
 {
     if (operand == ONE_OR_QUANTIFIED && so_scan_word(s, SO_STR("(any)")))

@@ -8,6 +8,7 @@ struct so_rest_op {
     struct so_request request;
     struct so_rest_plan plan;
     struct so_sql sql, count, existing; /* text.p == NULL: not needed */
+    struct so_sql call;                 /* of a function: runs before sql, which reads what it returned */
     struct so_sql_layout layout;
     const struct so_rest_settings *settings;
     const struct so_snapshot *snapshot;
@@ -21,6 +22,7 @@ void so_rest_write_root(const struct so_rest_op *op, struct so_buf *body);
 void so_rest_put_header(struct so_rest_out *out, struct so_str name, struct so_str value);
 int so_rest_put_content_range(const struct so_rest_op *op, struct so_rest_out *out, int64_t lower, int64_t upper,
                               int64_t total, struct so_err *err) SO_MUST_CHECK;
+int so_rest_put_content_location(const struct so_rest_op *op, struct so_rest_out *out, struct so_err *err) SO_MUST_CHECK;
 int so_rest_put_preferences(const struct so_rest_op *op, struct so_rest_out *out, struct so_err *err) SO_MUST_CHECK;
 void so_rest_put_content_type(const struct so_rest_op *op, struct so_rest_out *out);
 void so_rest_put_allow(const struct so_rest_op *op, struct so_rest_out *out);

@@ -259,7 +259,7 @@ static int make_node(struct so_rest_plan *p, struct so_node *node, const struct 
     struct outs outs = {.end = &node->outs};
     node->number = p->node_count++;
     node->limit = -1;
-    node->policy = so_entity_policy(node->entity, SO_CMD_SELECT, p->who);
+    node->policy = node->routine != NULL ? so_policy_allow() : so_entity_policy(node->entity, SO_CMD_SELECT, p->who);
     p->needs_identity |= node->policy->kind == SO_POLICY_SQL;
     int rc = add_fields(p, node, items, &outs);
     if (rc == SO_OK)
@@ -476,19 +476,25 @@ int so_rest_plan_make(const struct so_request *request, const struct so_snapshot
                                  .settings = settings,
                                  .arena = arena,
                                  .err = err};
-    out->top.entity = so_snapshot_find(snapshot, request->name);
-    if (out->top.entity == NULL)
-        return fail_no_table(out, request->name);
-    if (request->verb == SO_VERB_INFO)
-        return SO_OK;
+    int rc = SO_OK;
+    if (request->resource == SO_RESOURCE_FUNCTION) {
+        rc = so_call_plan(out, request);
+    } else {
+        out->top.entity = so_snapshot_find(snapshot, request->name);
+        rc = out->top.entity == NULL ? fail_no_table(out, request->name) : SO_OK;
+    }
+    if (rc != SO_OK || request->verb == SO_VERB_INFO)
+        return rc;
     out->top.is_target = request->verb != SO_VERB_READ;
-    int rc = make_node(out, &out->top, request->select);
+    rc = make_node(out, &out->top, request->select);
     if (rc == SO_OK)
         rc = apply_scopes(out);
     if (rc != SO_OK)
         return rc;
     if (out->top.is_target)
         return so_write_plan(out);
+    if (out->top.routine != NULL && out->top.routine->function->returns < SO_RETURNS_VALUES)
+        return SO_OK; /* one value, whatever max_rows is */
     cap_rows(&out->top, settings->max_rows);
     return SO_OK;
 }

@@ -99,8 +99,9 @@ static inline bool so_link_is_to_one(const struct so_link *l)
 /* One relation in the answer: the top, or an embedded one. */
 struct so_node {
     const struct so_entity *entity;
-    const struct so_policy *policy; /* what a row must fulfil to be read */
-    unsigned number;                /* t0, t1, ...; the target of a write goes by its own name instead */
+    const struct so_routine *routine; /* the top may be what a function gives; entity is then how its rows look */
+    const struct so_policy *policy;   /* what a row must fulfil to be read */
+    unsigned number;                  /* t0, t1, ...; the target of a write goes by its own name instead */
     bool is_target;
     const struct so_out *outs;
     struct so_shape shape; /* of outs */
@@ -154,6 +155,8 @@ struct so_rest_plan {
     unsigned node_count;
     bool needs_identity; /* some policy or default asks who the caller is */
     struct so_write write;
+    struct so_input args;                  /* of a function: one row */
+    struct so_input given;                 /* of a function that changes: what its statement returned, filled at run time */
     const struct so_json *rows;            /* of the body, each value of its column's type */
     const struct so_violation *violations; /* of the body; the request is refused */
     struct so_violation *violations_last;
@@ -175,6 +178,10 @@ int so_expr_resolve(struct so_rest_plan *p, const struct so_entity *e, const str
 /* value.c: the condition's value in stored form; 22P02 when the text is none. */
 int so_value_convert(struct so_rest_plan *p, struct so_cond *c, const struct so_filter *f, struct so_str text) SO_MUST_CHECK;
 int so_value_convert_list(struct so_rest_plan *p, struct so_cond *c, const struct so_name *list) SO_MUST_CHECK;
+/* typed.c: a text as the value that JSON would have brought for a column of `type`; what is none stays a text. */
+int so_text_type(struct so_rest_plan *p, enum so_type type, struct so_json *value) SO_MUST_CHECK;
+/* call.c: PGRST202, 42501, and the arguments. */
+int so_call_plan(struct so_rest_plan *p, const struct so_request *request) SO_MUST_CHECK;
 /* typed.c: p->rows of a body that is text, each value of its column's type. */
 int so_rows_type(struct so_rest_plan *p) SO_MUST_CHECK;
 /* write.c */

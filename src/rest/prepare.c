@@ -6,6 +6,12 @@ static int make_sql(struct so_rest_op *op)
 {
     if (op->plan.violations != NULL || op->plan.write.is_nothing)
         return SO_OK; /* nothing will run */
+    const struct so_routine *routine = op->plan.top.routine;
+    if (routine != NULL && (routine->function->changes || routine->function->returns == SO_RETURNS_VOID)) {
+        int rc = so_sql_call(&op->plan, &op->call);
+        if (rc != SO_OK || routine->function->returns == SO_RETURNS_VOID)
+            return rc;
+    }
     if (op->request.verb == SO_VERB_READ) {
         int rc = so_sql_read(&op->plan, &op->sql);
         return rc == SO_OK && op->request.prefer.count != SO_COUNT_NONE ? so_sql_count(&op->plan, &op->count) : rc;
@@ -27,13 +33,7 @@ int so_rest_prepare(const struct so_rest_in *in, const struct so_snapshot *snaps
     int rc = so_request_parse(in, arena, &op->request, err);
     if (rc != SO_OK)
         return rc;
-    if (op->request.resource == SO_RESOURCE_FUNCTION) {
-        rc = so_fail_http(err, PGRST202, SO_STR_ARG(op->request.name));
-        so_err_details(err, "Searched for the function public.%.*s, but no matches were found in the schema cache.",
-                       SO_STR_ARG(op->request.name));
-        return rc;
-    }
-    if (op->request.resource == SO_RESOURCE_RELATION) {
+    if (op->request.resource != SO_RESOURCE_ROOT) {
         rc = so_rest_plan_make(&op->request, snapshot, in->who, settings, arena, &op->plan, err);
         if (rc == SO_OK && op->request.verb != SO_VERB_INFO)
             rc = make_sql(op);
@@ -43,4 +43,10 @@ int so_rest_prepare(const struct so_rest_in *in, const struct so_snapshot *snaps
     return rc;
 }
 
-bool so_rest_writes(const struct so_rest_op *op) { return op->plan.top.is_target && op->sql.text.p != NULL; }
+bool so_rest_writes(const struct so_rest_op *op)
+{
+    const struct so_routine *routine = op->plan.top.routine;
+    if (routine != NULL)
+        return routine->function->changes && op->call.text.p != NULL;
+    return op->plan.top.is_target && op->sql.text.p != NULL;
+}

@@ -126,6 +126,17 @@ static bool names_parameter(struct so_str key, const struct parameter *p)
     return (p->how & SUFFIX) != 0 && key.n > p->name.n && so_str_ends(key, p->name) && key.p[key.n - p->name.n - 1] == '.';
 }
 
+/* By GET, what is no condition is an argument of the function (PostgREST, QueryParams.hs). */
+static int add_argument(struct so_request *r, struct so_str key, struct so_str value, struct so_err *err)
+{
+    struct so_arg *arg = so_alloc(r->arena, sizeof(*arg));
+    if (arg == NULL)
+        return so_err_oom(err);
+    *arg = (struct so_arg){key, value, r->args};
+    r->args = arg;
+    return SO_OK;
+}
+
 static int parse_parameter(struct so_request *r, struct so_str key, struct so_str value, unsigned *seen, struct so_err *err)
 {
     for (size_t i = 0; i < COUNT_OF(PARAMETERS); i++) {
@@ -136,12 +147,30 @@ static int parse_parameter(struct so_request *r, struct so_str key, struct so_st
         *seen |= 1u << i;
         return PARAMETERS[i].parse(r, key, value, err);
     }
+    if (r->resource == SO_RESOURCE_FUNCTION && !r->is_call && !so_filter_is_one(value))
+        return add_argument(r, key, value, err);
     return so_filter_parse(r, key, value, err);
+}
+
+/* For Content-Location. */
+static int keep_parameters(struct so_request *r, struct so_str query, struct so_err *err)
+{
+    size_t max = 1;
+    if (r->resource != SO_RESOURCE_RELATION || r->verb != SO_VERB_READ)
+        return SO_OK;
+    for (size_t i = 0; i < query.n; i++)
+        max += query.p[i] == '&';
+    max = so_min_size(max, SO_REST_ITEMS_MAX);
+    r->parameters = so_alloc(r->arena, max * sizeof(*r->parameters));
+    return r->parameters == NULL ? so_err_oom(err) : SO_OK;
 }
 
 int so_query_parse(struct so_request *r, struct so_str query, struct so_err *err)
 {
     struct so_str pair;
+    int kept = keep_parameters(r, query, err);
+    if (kept != SO_OK)
+        return kept;
     unsigned seen = 0, count = 0;
     while (so_str_split(&query, '&', &pair)) {
         size_t equals = so_str_find_char(pair, '=', 0);
@@ -153,6 +182,8 @@ int so_query_parse(struct so_request *r, struct so_str query, struct so_err *err
         int rc = so_url_decode(r->arena, so_str_slice(pair, 0, equals), true, &key, err);
         if (rc == SO_OK)
             rc = so_url_decode(r->arena, so_str_slice(pair, equals + 1, pair.n), true, &value, err);
+        if (rc == SO_OK && r->parameters != NULL)
+            r->parameters[r->parameter_count++] = (struct so_parameter){key, value};
         if (rc == SO_OK && key.n > 0)
             rc = parse_parameter(r, key, value, &seen, err);
         if (rc != SO_OK)

@@ -52,7 +52,7 @@ static int apply_header(struct so_request *r, struct so_str header, struct so_er
 {
     struct so_scope *top = &r->top;
     int64_t from, to;
-    if (r->verb != SO_VERB_READ || r->head || header.p == NULL || !parse_header(header, &from, &to))
+    if (r->verb != SO_VERB_READ || r->is_call || r->head || header.p == NULL || !parse_header(header, &from, &to))
         return SO_OK;
     int64_t end = top->has_limit ? add_cut(top->offset, top->limit) : INT64_MAX; /* one past the last */
     int64_t first = from > top->offset ? from : top->offset;

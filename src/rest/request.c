@@ -48,7 +48,8 @@ static int parse_method(struct so_request *r, struct so_str method, const struct
                                                           : row->on_relation;
         if (!fits)
             break;
-        r->verb = row->verb;
+        r->is_call = r->resource == SO_RESOURCE_FUNCTION && row->verb == SO_VERB_INSERT;
+        r->verb = r->is_call ? SO_VERB_READ : row->verb; /* what a function gives is read */
         r->head = row->head;
         *out = row;
         return SO_OK;
@@ -89,7 +90,7 @@ static int parse_header(struct so_request *r, const struct so_rest_header *h, st
 /* There is one schema.  Reads name it in Accept-Profile, writes in Content-Profile. */
 static int check_profile(struct so_request *r, const struct headers *h, struct so_err *err)
 {
-    bool reads = r->verb == SO_VERB_READ || r->verb == SO_VERB_INFO;
+    bool reads = (r->verb == SO_VERB_READ && !r->is_call) || r->verb == SO_VERB_INFO;
     struct so_str profile = so_str_trim(reads ? h->accept_profile : h->content_profile);
     r->named_schema = profile.p != NULL;
     if (profile.p == NULL || so_str_eq(profile, SO_STR("public")))
@@ -121,11 +122,10 @@ int so_request_parse(const struct so_rest_in *in, struct so_arena *arena, struct
         rc = check_profile(out, &headers, err);
     if (rc == SO_OK)
         rc = so_prefer_check(&out->prefer, headers.invalid, err);
-    /* The parameters of a function are no filters; nothing here calls functions, so they are not read. */
-    if (rc != SO_OK || out->verb == SO_VERB_INFO || out->resource == SO_RESOURCE_FUNCTION)
+    if (rc != SO_OK || out->verb == SO_VERB_INFO)
         return rc;
     rc = so_media_choose(headers.accept, out->resource == SO_RESOURCE_ROOT, &out->media, err);
-    if (rc == SO_OK && out->resource == SO_RESOURCE_RELATION)
+    if (rc == SO_OK && out->resource != SO_RESOURCE_ROOT)
         rc = so_query_parse(out, in->query, err);
     if (rc == SO_OK)
         rc = so_range_finish(out, headers.range, err);
@@ -133,5 +133,7 @@ int so_request_parse(const struct so_rest_in *in, struct so_arena *arena, struct
         return rc;
     enum so_content content = SO_CONTENT_JSON;
     rc = so_content_choose(headers.content_type, &content, err);
-    return rc == SO_OK ? so_body_parse(out, in->body, content, err) : rc;
+    if (rc != SO_OK)
+        return rc;
+    return out->is_call ? so_body_parse_args(out, in->body, content, err) : so_body_parse(out, in->body, content, err);
 }

@@ -170,12 +170,28 @@ struct so_payload {
 enum so_verb { SO_VERB_READ, SO_VERB_INSERT, SO_VERB_UPDATE, SO_VERB_PUT, SO_VERB_DELETE, SO_VERB_INFO };
 enum so_resource { SO_RESOURCE_ROOT, SO_RESOURCE_RELATION, SO_RESOURCE_FUNCTION };
 
+/* An argument of a function in the query string. */
+struct so_arg {
+    struct so_str name, value;
+    struct so_arg *next;
+};
+
+struct so_parameter {
+    struct so_str key, value;
+};
+
 struct so_request {
     struct so_arena *arena;
     enum so_verb verb;
     bool head; /* HEAD: the same answer, no body */
     enum so_resource resource;
-    struct so_str name; /* of the relation or function, decoded */
+    struct so_str name;              /* of the relation or function, decoded */
+    bool is_call;                    /* of a function, by POST: its arguments are the body */
+    struct so_arg *args;             /* of a function, by GET */
+    struct so_parameter *parameters; /* of a relation that is read: all of the query string, decoded */
+    size_t parameter_count;
+    const struct so_json *body; /* ... or by POST: an object */
+    bool body_is_text;          /* ... whose values are texts: a form */
     const struct so_select *select;
     struct so_scope top;     /* path NULL */
     struct so_scope *scopes; /* of embedded resources */
@@ -218,6 +234,10 @@ int so_media_choose(struct so_str accept, bool root, enum so_media *out, struct 
 enum so_content { SO_CONTENT_JSON, SO_CONTENT_CSV, SO_CONTENT_FORM };
 int so_content_choose(struct so_str content_type, enum so_content *out, struct so_err *err) SO_MUST_CHECK;
 int so_body_parse(struct so_request *r, struct so_str body, enum so_content content, struct so_err *err) SO_MUST_CHECK;
+/* The arguments of a function: r->body. */
+int so_body_parse_args(struct so_request *r, struct so_str body, enum so_content content, struct so_err *err) SO_MUST_CHECK;
+/* Whether text begins as a condition does: "eq.", "not.in.", "fts(". */
+bool so_filter_is_one(struct so_str text);
 int so_csv_parse(struct so_arena *arena, struct so_str text, struct so_json *out, struct so_err *err) SO_MUST_CHECK;
 
 #endif

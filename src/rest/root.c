@@ -74,6 +74,37 @@ static void write_definition(const struct so_rest_op *op, const struct so_entity
     so_jw_end_object(w);
 }
 
+/* "/rpc/f" of the functions that the caller may call. */
+static void write_function_path(const struct so_rest_op *op, const struct so_function *f, struct so_jw *w)
+{
+    struct so_str path = so_arena_printf(op->arena, "/rpc/%.*s", SO_STR_ARG(f->name));
+    so_jw_key(w, path.p == NULL ? SO_STR("/rpc") : path);
+    so_jw_object(w);
+    for (int post = f->is_write; post < 2; post++) {
+        so_jw_key(w, post ? SO_STR("post") : SO_STR("get"));
+        so_jw_object(w);
+        if (f->description.n > 0)
+            so_jw_member_str(w, "description", f->description);
+        so_jw_key(w, SO_STR("responses"));
+        so_jw_object(w);
+        so_jw_key(w, f->returns == SO_RETURNS_VOID ? SO_STR("204") : SO_STR("200"));
+        so_jw_object(w);
+        so_jw_member_cstr(w, "description", "OK");
+        so_jw_end_object(w);
+        so_jw_end_object(w);
+        so_jw_end_object(w);
+    }
+    so_jw_end_object(w);
+}
+
+static void write_functions(const struct so_rest_op *op, struct so_jw *w)
+{
+    const struct so_model *model = op->snapshot->model;
+    for (size_t i = 0; model != NULL && i < model->function_count; i++)
+        if (so_routine_may(so_snapshot_function(op->snapshot, model->functions[i]->name), op->who))
+            write_function_path(op, model->functions[i], w);
+}
+
 static void write_each(const struct so_rest_op *op, struct so_jw *w, const char *key,
                        void (*write)(const struct so_rest_op *op, const struct so_entity *e, struct so_jw *w))
 {
@@ -85,6 +116,8 @@ static void write_each(const struct so_rest_op *op, struct so_jw *w, const char 
         if (e != NULL && may_anything(op, e))
             write(op, e, w);
     }
+    if (write == write_path)
+        write_functions(op, w);
     so_jw_end_object(w);
 }
 

@@ -54,19 +54,41 @@ static int query_number(const struct so_rest_op *op, struct so_conn *conn, const
 
 /* ---- rows into the body ---- */
 
+/* What a function of one column gives stands without its name. */
+static bool is_value(const struct so_rest_op *op)
+{
+    const struct so_routine *r = op->plan.top.routine;
+    return r != NULL && (r->function->returns == SO_RETURNS_VALUE || r->function->returns == SO_RETURNS_VALUES);
+}
+
+/* One value or object instead of an array. */
+static bool is_single(const struct so_rest_op *op)
+{
+    const struct so_routine *r = op->plan.top.routine;
+    return so_media_is_object(op->request.media) || (r != NULL && r->function->returns == SO_RETURNS_ROW) ||
+           (r != NULL && r->function->returns == SO_RETURNS_VALUE);
+}
+
+static void put_one(const struct so_rest_op *op, struct so_stmt *st, struct so_buf *body)
+{
+    if (is_value(op))
+        so_shape_put_value(&op->plan.top.shape.fields[0], st, 0, body);
+    else
+        so_shape_put_row(&op->plan.top.shape, st, 0, body);
+}
+
 static int put_row(const struct so_rest_op *op, struct so_stmt *st, int64_t index, struct so_buf *body, struct so_err *err)
 {
-    enum so_media media = op->request.media;
-    if (media == SO_MEDIA_CSV)
+    if (op->request.media == SO_MEDIA_CSV)
         return so_rest_put_csv(op, st, false, body, err);
-    if (so_media_is_object(media)) {
+    if (is_single(op)) {
         if (index == 0) /* a second row is an error; it is only counted */
-            so_shape_put_row(&op->plan.top.shape, st, 0, body);
+            put_one(op, st, body);
         return SO_OK;
     }
     if (index > 0)
         so_buf_putc(body, ',');
-    so_shape_put_row(&op->plan.top.shape, st, 0, body);
+    put_one(op, st, body);
     return SO_OK;
 }
 
@@ -74,14 +96,14 @@ static int begin_rows(const struct so_rest_op *op, struct so_buf *body, struct s
 {
     if (op->request.media == SO_MEDIA_CSV)
         return so_rest_put_csv(op, NULL, true, body, err);
-    if (!so_media_is_object(op->request.media))
+    if (!is_single(op))
         so_buf_putc(body, '[');
     return SO_OK;
 }
 
 static void end_rows(const struct so_rest_op *op, struct so_buf *body)
 {
-    if (op->request.media != SO_MEDIA_CSV && !so_media_is_object(op->request.media))
+    if (op->request.media != SO_MEDIA_CSV && !is_single(op))
         so_buf_putc(body, ']');
 }
 
@@ -117,6 +139,8 @@ static int read_rows(const struct so_rest_op *op, struct so_conn *conn, int64_t 
     so_stmt_done(st);
     if (!op->request.head)
         end_rows(op, body);
+    if (!op->request.head && rows == 0 && is_single(op) && !so_media_is_object(op->request.media))
+        so_buf_lit(body, "null"); /* a function that gave nothing */
     *out_rows = rows;
     return rc == SO_OK ? so_buf_check(body, "the answer", err) : rc;
 }
@@ -152,7 +176,88 @@ static int run_read(const struct so_rest_op *op, struct so_conn *conn, struct so
     out->status = total >= 0 && rows < total ? 206 : 200;
     so_rest_put_content_type(op, out);
     rc = so_rest_put_content_range(op, out, offset, offset + rows - 1, total, err);
+    if (rc == SO_OK)
+        rc = so_rest_put_content_location(op, out, err);
     return rc == SO_OK ? so_rest_put_preferences(op, out, err) : rc;
+}
+
+/* ---- functions ---- */
+
+/* The rows that the statement returned, as JSON: the plan's `given`, which the read after it takes for a table. */
+static int take_given(struct so_rest_op *op, struct so_stmt *st, struct so_buf *text, struct so_err *err)
+{
+    const struct so_entity *e = op->plan.top.entity;
+    size_t count = e->relation->column_count;
+    int *at = so_alloc_array(op->arena, count + 1, sizeof(*at));
+    bool has_row = true, named = op->plan.top.routine->function->returns >= SO_RETURNS_ROW;
+    int rc = at == NULL ? so_err_oom(err) : SO_OK;
+    for (size_t i = 0; rc == SO_OK && named && i < count; i++)
+        while (at[i] < so_stmt_column_count(st) &&
+               !so_str_eq_nocase(so_stmt_column_name(st, at[i]), e->relation->columns[i].name))
+            at[i]++;
+    so_buf_putc(text, '[');
+    while (rc == SO_OK && (rc = so_stmt_step(st, &has_row, err)) == SO_OK && has_row) {
+        so_buf_puts(text, text->len > 1 ? ",{" : "{");
+        for (size_t i = 0; i < count; i++) {
+            so_buf_puts(text, i > 0 ? "," : "");
+            so_buf_put_str(text, e->columns[i].field.key);
+            so_shape_put_value(&e->columns[i].field, st, at[i], text);
+        }
+        so_buf_putc(text, '}');
+    }
+    so_buf_putc(text, ']');
+    return rc == SO_OK ? so_buf_check(text, "what the function returned", err) : rc;
+}
+
+static int parse_given(struct so_rest_op *op, struct so_str text, struct so_err *err)
+{
+    struct so_json rows;
+    struct so_str kept = so_arena_dup(op->arena, text);
+    int rc = kept.p == NULL ? so_err_oom(err) : so_json_parse(op->arena, kept, NULL, &rows, err);
+    if (rc != SO_OK)
+        return rc;
+    op->plan.given.rows = rows.u.items;
+    op->plan.given.row_count = rows.len;
+    return SO_OK;
+}
+
+static int run_call(struct so_rest_op *op, struct so_conn *conn, struct so_err *err)
+{
+    struct so_stmt *st;
+    struct so_buf text;
+    bool has_row = true, is_void = op->plan.top.routine->function->returns == SO_RETURNS_VOID;
+    int rc = open_statement(op, conn, &op->call, &st, err);
+    if (rc != SO_OK)
+        return rc;
+    so_buf_init(&text, op->settings->body_max);
+    while (is_void && rc == SO_OK && has_row)
+        rc = so_stmt_step(st, &has_row, err);
+    if (!is_void)
+        rc = take_given(op, st, &text, err);
+    so_stmt_done(st);
+    if (rc == SO_OK && !is_void)
+        rc = parse_given(op, so_buf_str(&text), err);
+    so_buf_deinit(&text);
+    return rc;
+}
+
+static int run_function(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
+                        struct so_err *err)
+{
+    int rc = so_validate_verdict(&op->plan);
+    bool rolls_back = op->settings->tx_override && op->request.prefer.tx == SO_TX_ROLLBACK && so_rest_writes(op);
+    if (rc == SO_OK && rolls_back)
+        rc = so_conn_exec(conn, "SAVEPOINT so_rest", err);
+    if (rc == SO_OK && op->call.text.p != NULL)
+        rc = run_call(op, conn, err);
+    if (rc == SO_OK && op->sql.text.p != NULL)
+        rc = run_read(op, conn, out, body, err);
+    if (rc == SO_OK && rolls_back)
+        rc = so_conn_exec(conn, "ROLLBACK TO so_rest; RELEASE so_rest", err);
+    if (rc != SO_OK || op->sql.text.p != NULL)
+        return rc;
+    out->status = 204;
+    return so_rest_put_preferences(op, out, err);
 }
 
 /* ---- writes ---- */
@@ -373,7 +478,9 @@ int so_rest_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out 
         return run_info(op, out);
     if (op->request.resource == SO_RESOURCE_ROOT)
         return run_root(op, out, body, err);
-    int rc = op->request.verb == SO_VERB_READ ? run_read(op, conn, out, body, err) : run_write(op, conn, out, body, err);
+    int rc = op->plan.top.routine != NULL       ? run_function(op, conn, out, body, err)
+             : op->request.verb == SO_VERB_READ ? run_read(op, conn, out, body, err)
+                                                : run_write(op, conn, out, body, err);
     out->violations = op->plan.violations;
     return rc;
 }

@@ -11,6 +11,7 @@ struct joined {
     struct so_snapshot base;
     struct so_arena arena;
     struct so_map entities; /* -> struct so_entity */
+    struct so_map routines; /* -> struct so_routine */
 };
 
 static int join_columns(struct so_arena *arena, struct so_entity *e, struct so_err *err)
@@ -61,6 +62,83 @@ static int join_all(struct joined *j, struct so_err *err)
     return SO_OK;
 }
 
+/* ---- functions ---- */
+
+static const struct so_entity *find_nocase(const struct joined *j, struct so_str name)
+{
+    const struct so_catalog *catalog = j->base.catalog;
+    for (size_t i = 0; i < catalog->relation_count; i++)
+        if (so_str_eq_nocase(catalog->relations[i]->name, name))
+            return so_map_find(&j->entities, catalog->relations[i]->name);
+    return NULL;
+}
+
+/* Every relation that the statement names, once.  A name that is none, or a text that happens to be one, costs nothing. */
+static int join_guards(struct joined *j, struct so_routine *r, struct so_err *err)
+{
+    const struct so_function *f = r->function;
+    const struct so_entity **guards = so_alloc_array(&j->arena, f->name_count + 1, sizeof(struct so_entity *));
+    if (guards == NULL)
+        return so_err_oom(err);
+    r->guards = guards;
+    for (size_t i = 0; !f->definer && i < f->name_count; i++) {
+        const struct so_entity *e = find_nocase(j, f->names[i]);
+        bool is_new = e != NULL;
+        for (size_t g = 0; g < r->guard_count; g++)
+            is_new &= guards[g] != e;
+        if (is_new)
+            guards[r->guard_count++] = e;
+    }
+    return SO_OK;
+}
+
+/* A relation that is in no database: the columns that the function's file promises. */
+static int make_relation(struct joined *j, struct so_routine *r, struct so_err *err)
+{
+    const struct so_function *f = r->function;
+    struct so_column *columns = so_alloc_array(&j->arena, f->column_count + 1, sizeof(*columns));
+    struct so_relation *relation = so_alloc_zero(&j->arena, sizeof(*relation));
+    struct so_entity *e = so_alloc_zero(&j->arena, sizeof(*e));
+    if (columns == NULL || relation == NULL || e == NULL)
+        return so_err_oom(err);
+    so_map_init(&relation->by_name, &j->arena);
+    for (size_t i = 0; i < f->column_count; i++) {
+        columns[i] = (struct so_column){
+            .name = f->columns[i].name, .declared = SO_STR(""), .type = f->columns[i].type, .index = (uint16_t)i};
+        if (!so_map_put(&relation->by_name, columns[i].name, &columns[i]))
+            return so_err_oom(err);
+    }
+    relation->name = f->name;
+    relation->is_view = true;
+    relation->columns = columns;
+    relation->column_count = f->column_count;
+    e->relation = relation;
+    r->entity = e;
+    return join_columns(&j->arena, e, err);
+}
+
+static int join_functions(struct joined *j, struct so_err *err)
+{
+    const struct so_model *model = j->base.model;
+    int rc = SO_OK;
+    for (size_t i = 0; rc == SO_OK && model != NULL && i < model->function_count; i++) {
+        struct so_routine *r = so_alloc_zero(&j->arena, sizeof(*r));
+        if (r == NULL || !so_map_put(&j->routines, model->functions[i]->name, r))
+            return so_err_oom(err);
+        r->function = model->functions[i];
+        if (r->function->table.n > 0)
+            r->entity = so_map_find(&j->entities, r->function->table);
+        else
+            rc = make_relation(j, r, err);
+        if (rc == SO_OK)
+            rc = join_guards(j, r, err);
+        if (rc == SO_OK && r->entity == NULL)
+            rc = so_fail(err, SO_EINVAL, "%.*s: there is no table \"%.*s\"", SO_STR_ARG(r->function->file),
+                         SO_STR_ARG(r->function->table));
+    }
+    return rc;
+}
+
 static void snapshot_free(struct joined *j)
 {
     so_catalog_unref(j->base.catalog);
@@ -80,7 +158,10 @@ int so_snapshot_new(struct so_catalog *catalog, struct so_model *model, struct s
     j->base = (struct so_snapshot){catalog, model, 1};
     so_arena_init(&j->arena, JOINED_MAX);
     so_map_init(&j->entities, &j->arena);
+    so_map_init(&j->routines, &j->arena);
     int rc = join_all(j, err);
+    if (rc == SO_OK)
+        rc = join_functions(j, err);
     if (rc == SO_OK)
         *out = &j->base;
     else
@@ -105,6 +186,16 @@ const struct so_entity *so_snapshot_find(const struct so_snapshot *s, struct so_
     return so_map_find(&((const struct joined *)(const void *)s)->entities, name);
 }
 
+const struct so_routine *so_snapshot_function(const struct so_snapshot *s, struct so_str name)
+{
+    return so_map_find(&((const struct joined *)(const void *)s)->routines, name);
+}
+
+bool so_routine_may(const struct so_routine *r, const struct so_identity *who)
+{
+    return who->role == SO_ROLE_SERVICE || (r->function->roles & 1u << who->role) != 0;
+}
+
 const struct so_entity_column *so_entity_column(const struct so_entity *e, struct so_str name, const struct so_identity *who)
 {
     const struct so_column *column = so_relation_column(e->relation, name);
@@ -115,6 +206,8 @@ const struct so_entity_column *so_entity_column(const struct so_entity *e, struc
 }
 
 static const struct so_policy ALLOW = {.kind = SO_POLICY_ALLOW}, DENY = {.kind = SO_POLICY_DENY};
+
+const struct so_policy *so_policy_allow(void) { return &ALLOW; }
 
 const struct so_policy *so_entity_policy(const struct so_entity *e, enum so_command command, const struct so_identity *who)
 {

@@ -20,6 +20,17 @@ struct so_entity {
     struct so_shape row;                    /* every column by position: the row that the schema file judges */
 };
 
+/* A function, with what it reads joined to the tables. */
+struct so_routine {
+    const struct so_function *function;
+    const struct so_entity *entity;        /* how its rows look: a table, or columns of its own; NULL for void */
+    const struct so_entity *const *guards; /* of an invoker's: the relations that its statement names */
+    size_t guard_count;
+};
+const struct so_routine *so_snapshot_function(const struct so_snapshot *s, struct so_str name);
+bool so_routine_may(const struct so_routine *r, const struct so_identity *who); /* call it */
+const struct so_policy *so_policy_allow(void);
+
 /* Relations of Socle's own are not found. */
 const struct so_entity *so_snapshot_find(const struct so_snapshot *s, struct so_str name);
 /* NULL when there is no such column, or the caller may not know of it (writeOnly). */

@@ -189,7 +189,10 @@ void so_sqlb_put_guarded(struct so_sqlb *b, const struct so_entity *e, const str
 static void put_from(struct so_sqlb *b, const struct so_node *node)
 {
     so_text_lit(&b->text, " FROM ");
-    so_sqlb_put_guarded(b, node->entity, node->policy);
+    if (node->routine != NULL)
+        so_sqlb_put_call(b, node->routine);
+    else
+        so_sqlb_put_guarded(b, node->entity, node->policy);
     so_text_char(&b->text, ' ');
     put_alias(b, node);
     if (node->link.junction == NULL)

@@ -28,4 +28,7 @@ int so_sql_write(struct so_rest_plan *p, struct so_sql *out, struct so_sql_layou
 /* SELECT of how many rows of the body are there already; text.p == NULL: none can be. */
 int so_sql_existing(struct so_rest_plan *p, struct so_sql *out) SO_MUST_CHECK;
 
+/* sql_call.c: the statement alone of a function that changes rows or gives none. */
+int so_sql_call(struct so_rest_plan *p, struct so_sql *out) SO_MUST_CHECK;
+
 #endif

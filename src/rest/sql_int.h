@@ -13,6 +13,8 @@ struct so_sqlb {
     size_t count, cap;
     int base;
     int input; /* number of the body's parameter, 0 until it is used */
+    int args;  /* the same of a function's arguments */
+    int given; /* ... and of the rows that its statement returned */
 };
 
 void so_sqlb_start(struct so_sqlb *b, struct so_rest_plan *p);
@@ -27,5 +29,8 @@ void so_sqlb_put_and(struct so_sqlb *b, bool *first);
 void so_sqlb_put_cond(struct so_sqlb *b, const struct so_node *node, const struct so_cond *c);
 /* named: AS c0, c1, ... for the select around it. */
 void so_sqlb_put_outs(struct so_sqlb *b, const struct so_node *node, bool named);
+
+/* sql_call.c: what a function gives, as a table without a name. */
+void so_sqlb_put_call(struct so_sqlb *b, const struct so_routine *r);
 
 #endif

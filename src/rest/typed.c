@@ -4,17 +4,17 @@
 
 /* "5" of a CSV body as the number 5, "[1]" as an array: what the column holds.  What is no such value stays a string, and
  * the schema file or the database says so. */
-static int type_value(struct so_rest_plan *p, const struct so_column *column, struct so_json *value)
+int so_text_type(struct so_rest_plan *p, enum so_type type, struct so_json *value)
 {
     struct so_err why = SO_ERR_INIT;
     struct so_json typed = *value;
     int rc = SO_OK;
-    switch (column->type) {
+    switch (type) {
     case SO_TYPE_JSON: rc = so_json_parse(p->arena, so_json_str(value), NULL, &typed, &why); break;
     case SO_TYPE_INTEGER:
-    case SO_TYPE_NUMERIC: rc = so_input_convert(value, column->type, p->arena, &typed, &why); break;
+    case SO_TYPE_NUMERIC: rc = so_input_convert(value, type, p->arena, &typed, &why); break;
     case SO_TYPE_BOOLEAN:
-        rc = so_input_convert(value, column->type, p->arena, &typed, &why);
+        rc = so_input_convert(value, type, p->arena, &typed, &why);
         typed = (struct so_json){.type = typed.u.i != 0 ? SO_JSON_TRUE : SO_JSON_FALSE};
         break;
     default: break;
@@ -38,8 +38,9 @@ int so_rows_type(struct so_rest_plan *p)
         for (uint32_t m = 0; m < rows[i].len; m++) {
             members[m] = rows[i].u.members[m];
             const struct so_column *column = so_relation_column(p->top.entity->relation, so_json_key(&members[m]));
-            int rc =
-                column == NULL || members[m].value.type != SO_JSON_STRING ? SO_OK : type_value(p, column, &members[m].value);
+            int rc = column == NULL || members[m].value.type != SO_JSON_STRING
+                         ? SO_OK
+                         : so_text_type(p, column->type, &members[m].value);
             if (rc != SO_OK)
                 return rc;
         }

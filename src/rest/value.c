@@ -166,6 +166,14 @@ static int convert_array_literal(struct so_rest_plan *p, struct so_cond *c, stru
     return SO_OK;
 }
 
+/* {} is an object, and the empty array as PostgreSQL writes it. */
+static bool holds_array(const struct so_expr *e)
+{
+    const struct so_field_rule *rule = e->path.p == NULL ? e->column->rule : NULL;
+    struct so_str type = rule == NULL ? (struct so_str){NULL, 0} : so_json_get_str(rule->schema, SO_STR("type"));
+    return so_str_eq(type, SO_STR("array"));
+}
+
 static int convert_json_set(struct so_rest_plan *p, struct so_cond *c, struct so_str text)
 {
     struct so_json v;
@@ -178,8 +186,8 @@ static int convert_json_set(struct so_rest_plan *p, struct so_cond *c, struct so
         return so_err_oom(p->err);
     if (rc != SO_OK && text.n >= 2 && text.p[0] == '{' && text.p[text.n - 1] == '}')
         rc = convert_array_literal(p, c, text);
-    else if (rc == SO_OK && v.type == SO_JSON_OBJECT && v.len == 0)
-        c->value = text_param(SO_STR("[]")); /* {} is the empty array of PostgreSQL */
+    else if (rc == SO_OK && v.type == SO_JSON_OBJECT && v.len == 0 && holds_array(&c->expr))
+        c->value = text_param(SO_STR("[]"));
     if (rc == SO_OK) {
         rc = so_json_parse(p->arena, c->value.text, NULL, &v, &why);
         if (rc == SO_ENOMEM)

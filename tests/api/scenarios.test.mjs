@@ -1,18 +1,18 @@
 // scenarios.test.mjs: runs every tests/api/*.json against a server of its own.
 //
-// A file is {"about": "...", "env": {...}, "steps": [...]}; a step is
+// A file is {"about": "...", "env": {...}, "files": {"functions/f.sql": "..."}, "steps": [...]}; a step is
 //   {"name": "...", "as": "anon" | "service" | "nobody" | any user's name, "request": "POST /rest/v1/books?select=isbn",
 //    "headers": {...}, "body": JSON or "text", "status": 201,
 //    "json": whole body | "like": part of the body | "text": "..." | "count": rows, "answer": {"Header": "value" or null}}
 // "as" signs that user up at first use; "nobody" sends no key.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { difference } from "../lib/match.mjs";
-import { SERVICE_KEY, Server } from "../lib/server.mjs";
+import { makeApp, SERVICE_KEY, Server } from "../lib/server.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -47,8 +47,15 @@ for (const file of readdirSync(here).filter((name) => name.endsWith(".json"))) {
   const scenario = JSON.parse(readFileSync(join(here, file), "utf8"));
   describe(`${file}: ${scenario.about}`, () => {
     let server;
-    before(async () => void (server = await Server.start({ env: scenario.env })));
-    after(() => server?.stop());
+    let dir;
+    before(async () => {
+      dir = makeApp({ files: scenario.files });
+      server = await Server.start({ dir, env: scenario.env });
+    });
+    after(async () => {
+      await server?.stop();
+      rmSync(dir, { recursive: true, force: true });
+    });
     for (const step of scenario.steps) it(step.name, () => run(server, step));
   });
 }

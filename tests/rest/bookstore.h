@@ -12,6 +12,7 @@
 
 #include "core/fs.h"
 #include "model/migrate.h"
+#include "model/policy.h"
 #include "rest/rest.h"
 
 #define ANN  "11111111-1111-4111-8111-111111111111"
@@ -66,6 +67,47 @@ static const struct {
               "\"x-policies\": {\"select\": \"owner_id = auth.uid()\", \"insert\": \"owner_id = auth.uid()\","
               "\"update\": \"owner_id = auth.uid()\", \"delete\": \"owner_id = auth.uid()\","
               "\"check\": \"line <> 'forbidden'\"}}"},
+    {"notes",
+     "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"}, \"diary_id\": {\"type\": \"integer\"}},"
+     "\"required\": [\"id\"], \"x-primary-key\": [\"id\"],"
+     "\"x-policies\": {\"select\": \"exists (select 1 from diary d where d.id = notes.diary_id)\","
+     "\"insert\": \"exists (select 1 from public.diary d where d.id = diary_id)\","
+     "\"update\": \"diary_id in (with d as (select id from diary) select id from d)\"}}"},
+    {"replies",
+     "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"}, \"note_id\": {\"type\": \"integer\"}},"
+     "\"required\": [\"id\"], \"x-primary-key\": [\"id\"],"
+     "\"x-policies\": {\"select\": \"note_id in (select id from notes)\"}}"},
+};
+
+static const struct {
+    const char *name, *text;
+} FUNCTIONS[] = {
+    {"thick_books", "/* {\"params\": {\"type\": \"object\", \"properties\": {\"least\": {\"type\": \"integer\","
+                    "\"minimum\": 0, \"default\": 300}}}, \"returns\": \"books[]\", \"roles\": [\"anon\","
+                    "\"authenticated\"]} */\nSELECT * FROM books WHERE pages >= :least -- thick\n;"},
+    {"my_lines", "/* {\"returns\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}}, \"roles\": [\"anon\","
+                 "\"authenticated\"]} */ SELECT line FROM 'diary' ORDER BY id"},
+    {"all_lines", "/* {\"returns\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}}, \"security\": \"definer\","
+                  "\"roles\": [\"authenticated\"]} */ SELECT line FROM diary ORDER BY id"},
+    {"vault_size", "/* {\"returns\": {\"type\": \"integer\"}, \"roles\": [\"anon\"]} */"
+                   "WITH v AS (SELECT id FROM vault) SELECT count(*) FROM v"},
+    {"secrets", "/* {\"returns\": {\"type\": \"integer\"}, \"roles\": [\"anon\"]} */ SELECT count(secret) FROM books"},
+    {"add", "/* {\"params\": {\"properties\": {\"a\": {\"type\": \"integer\"}, \"b\": {\"type\": \"integer\"}},"
+            "\"required\": [\"a\", \"b\"]}, \"returns\": {\"type\": \"integer\"}, \"roles\": [\"anon\"]} */"
+            "SELECT :a + :b"},
+    {"totals", "/* {\"returns\": {\"type\": \"object\", \"properties\": {\"n\": {\"type\": \"integer\"}, \"on\":"
+               "{\"type\": \"boolean\"}}}, \"roles\": [\"anon\"]} */ SELECT count(*) AS n, 1 AS \"on\" FROM books"},
+    {"count_to", "/* {\"params\": {\"properties\": {\"n\": {\"type\": \"integer\"}}}, \"returns\": {\"type\": \"array\","
+                 "\"items\": {\"type\": \"object\", \"properties\": {\"i\": {\"type\": \"integer\"}}}},"
+                 "\"roles\": [\"anon\"]} */ WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < :n)"
+                 "SELECT i FROM c"},
+    {"rename",
+     "/* {\"params\": {\"properties\": {\"isbn\": {\"type\": \"string\"}, \"title\": {\"type\": \"string\"}}},"
+     "\"returns\": \"books[]\", \"security\": \"definer\", \"volatility\": \"write\", \"roles\":"
+     "[\"authenticated\"]} */ UPDATE books SET title = :title WHERE isbn = :isbn AND owner_id = auth.uid() RETURNING *"},
+    {"forget", "/* {\"security\": \"definer\", \"volatility\": \"write\", \"roles\": [\"authenticated\"]} */"
+               "DELETE FROM diary WHERE owner_id = auth.uid()"},
+    {"private", "/* {\"returns\": {\"type\": \"integer\"}} */ SELECT 1"},
 };
 
 static const char ROWS[] =
@@ -88,6 +130,8 @@ static const char ROWS[] =
     "INSERT INTO orders(id, seller_id, buyer_id) VALUES (1, 2, 3);"
     "INSERT INTO vault(id, isbn) VALUES (1, '111');"
     "INSERT INTO diary(id, line, owner_id) VALUES (1, 'mine', '" ANN "'), (2, 'his', '" BOB "');"
+    "INSERT INTO notes(id, diary_id) VALUES (1, 1), (2, 2);"
+    "INSERT INTO replies(id, note_id) VALUES (1, 1), (2, 2);"
     "CREATE TABLE handmade(id INTEGER PRIMARY KEY, n INT);"
     "INSERT INTO handmade VALUES (1, 2);"
     "CREATE VIEW titles AS SELECT isbn, title FROM books;";
@@ -145,11 +189,18 @@ static inline void store_open(struct store *s)
         snprintf(path, sizeof(path), "%s/schemas/%s.json", s->dir, SCHEMAS[i].name);
         must(so_fs_write(path, so_str_c(SCHEMAS[i].text), 0600, true, &err), &err);
     }
+    snprintf(path, sizeof(path), "%s/functions", s->dir);
+    must(so_fs_make_directories(path, 0700, &err), &err);
+    for (size_t i = 0; i < COUNT_OF(FUNCTIONS); i++) {
+        snprintf(path, sizeof(path), "%s/functions/%s.sql", s->dir, FUNCTIONS[i].name);
+        must(so_fs_write(path, so_str_c(FUNCTIONS[i].text), 0600, true, &err), &err);
+    }
     must(so_model_load(s->dir, &model, &err), &err);
     must(so_db_open(s->path, NULL, &s->db, &err), &err);
     must(so_db_migrate(s->db, store_migrate, model, &err), &err);
     must(so_db_write(s->db, store_fill, NULL, &err), &err);
     must(so_db_reader_open(s->db, &s->reader, &err), &err);
+    must(so_model_check(model, s->reader, &err), &err);
     must(so_catalog_read(s->reader, &catalog, &err), &err);
     must(so_snapshot_new(catalog, model, &s->snapshot, &err), &err);
 }

@@ -147,7 +147,8 @@ static void rows_are_read_as_the_url_says(void **state)
 {
     static const struct scenario TABLE[] = {
         {"columns", "anon", "GET books?select=isbn,n:pages&order=isbn&limit=2", NULL, NULL, 200,
-         "Content-Range: 0-1/*|Content-Type: application/json; charset=utf-8",
+         "Content-Range: 0-1/*|Content-Type: application/json; charset=utf-8|"
+         "Content-Location: /books?limit=2&order=isbn&select=isbn%2Cn%3Apages",
          "[{\"isbn\":\"111\",\"n\":100},{\"isbn\":\"222\",\"n\":200}]", NULL, NULL},
         {"nothing found", "anon", "GET books?isbn=eq.nope", NULL, NULL, 200, "Content-Range: */*", "[]", NULL, NULL},
         {"all columns but writeOnly", "anon", "GET books?isbn=eq.111", NULL, NULL, 200, NULL,
@@ -233,6 +234,16 @@ static void filters_choose_rows(void **state)
         F("meta->a=eq.{\"b\": 1}", "[{\"isbn\":\"111\"}]"),
         F("meta->>f=eq.true", "[{\"isbn\":\"111\"}]"),
         F("tags=cs.{x}", "[{\"isbn\":\"111\"}]"),
+        F("tags=cs.\"x\"", "[{\"isbn\":\"111\"}]"),
+        F("tags=cs.{}", "[{\"isbn\":\"111\"},{\"isbn\":\"222\"},{\"isbn\":\"444\"}]"),
+        F("meta=cs.{\"a\":{\"b\":1.0}}", "[{\"isbn\":\"111\"}]"),
+        F("meta=cs.{\"a\":{}}", "[{\"isbn\":\"111\"}]"),
+        F("meta=cs.{\"l\":[6,6]}", "[{\"isbn\":\"111\"}]"),
+        F("meta=cs.{\"l\":[[5]]}", "[]"),
+        F("meta=cs.{}", "[{\"isbn\":\"111\"},{\"isbn\":\"444\"}]"),
+        F("meta->l=cs.[5]", "[{\"isbn\":\"111\"}]"),
+        F("meta=cd.{\"a\":2,\"z\":[1]}", "[{\"isbn\":\"444\"}]"),
+        F("meta=not.cs.{\"s\":\"t\"}", "[{\"isbn\":\"444\"}]"),
         F("tags=cs.[\"y\"]", "[{\"isbn\":\"111\"},{\"isbn\":\"222\"}]"),
         F("tags=cd.{y,z}", "[{\"isbn\":\"222\"},{\"isbn\":\"444\"}]"),
         F("tags=ov.{x,q}", "[{\"isbn\":\"111\"}]"),
@@ -713,6 +724,7 @@ static void memory_may_run_out(void **state)
          .request = "GET books?select=*,authors(name),book_tags(tags(word))",
          .headers = "Prefer: count=exact"},
         {.label = "csv", .who = "anon", .request = "GET books", .headers = "Accept: text/csv"},
+        {.label = "call", .who = "ann", .request = "GET rpc/my_lines"},
     };
     for (size_t i = 0; i < COUNT_OF(READS); i++) {
         bool failed = true;
@@ -735,6 +747,97 @@ static void memory_may_run_out(void **state)
             so_arena_deinit(&c.arena);
         }
     }
+}
+
+static void policies_see_other_tables_through_theirs(void **state)
+{
+#define P(label, who, request, body, status, want)                                                                          \
+    {                                                                                                                       \
+        label, who, request, "Prefer: return=representation", body, status, NULL, want, NULL, NULL                          \
+    }
+    static const struct scenario TABLE[] = {
+        P("what the diary shows", "ann", "GET notes?select=id", NULL, 200, "[{\"id\":1}]"),
+        P("... to each his own", "bob", "GET notes?select=id", NULL, 200, "[{\"id\":2}]"),
+        P("... and nothing to anon", "anon", "GET notes?select=id", NULL, 200, "[]"),
+        P("the service sees all", "service", "GET notes?select=id", NULL, 200, "[{\"id\":1},{\"id\":2}]"),
+        P("through two tables", "ann", "GET replies?select=id", NULL, 200, "[{\"id\":1}]"),
+        P("an update of what is seen", "ann", "PATCH notes?select=id", "{\"diary_id\": 1}", 200, "[{\"id\":1}]"),
+        P("... cannot leave it", "ann", "PATCH notes?id=eq.1", "{\"diary_id\": 2}", 403, "~42501"),
+        P("an insert", "ann", "POST notes?select=id", "{\"id\": 3, \"diary_id\": 1}", 201, "[{\"id\":3}]"),
+        P("... into another's diary", "ann", "POST notes", "{\"id\": 3, \"diary_id\": 2}", 403, "~42501"),
+    };
+    RUN(TABLE);
+#undef P
+}
+
+static void functions_are_called(void **state)
+{
+#define C(label, who, request, body, status, want)                                                                          \
+    {                                                                                                                       \
+        label, who, request, NULL, body, status, NULL, want, NULL, NULL                                                     \
+    }
+    static const struct scenario TABLE[] = {
+        C("rows by GET, the default", "anon", "GET rpc/thick_books?select=isbn&order=isbn", NULL, 200,
+          "[{\"isbn\":\"333\"},{\"isbn\":\"444\"}]"),
+        C("an argument, a filter, an embed", "anon", "GET rpc/thick_books?least=100&select=isbn,authors(name)&pages=lt.200",
+          NULL, 200, "[{\"isbn\":\"111\",\"authors\":{\"name\":\"Ada\"}}]"),
+        C("by POST", "anon", "POST rpc/thick_books?select=isbn&limit=1&order=isbn.desc", "{\"least\": 1}", 200,
+          "[{\"isbn\":\"444\"}]"),
+        {"count and page", "anon", "GET rpc/thick_books?least=0&select=isbn&order=isbn&limit=2", "Prefer: count=exact", NULL,
+         206, "Content-Range: 0-1/4", "[{\"isbn\":\"111\"},{\"isbn\":\"222\"}]", NULL, NULL},
+        {"head", "anon", "HEAD rpc/thick_books", NULL, NULL, 200, "Content-Range: 0-1/*", "", NULL, NULL},
+        {"one object", "anon", "GET rpc/thick_books?least=400&select=isbn", "Accept: application/vnd.pgrst.object+json",
+         NULL, 200, NULL, "{\"isbn\":\"444\"}", NULL, NULL},
+        {"csv", "anon", "GET rpc/thick_books?least=400&select=isbn,pages", "Accept: text/csv", NULL, 200, NULL,
+         "isbn,pages\n444,400", NULL, NULL},
+        C("the params' schema", "anon", "GET rpc/thick_books?least=-1", NULL, 422, "~\"instanceLocation\":\"/least\""),
+        C("... of JSON", "anon", "POST rpc/add", "{\"a\": \"1\"}", 422, "~\"code\":\"SO422\""),
+        C("a null is an argument left out", "anon", "POST rpc/thick_books?select=isbn", "{\"least\": null}", 200, "[]"),
+        C("a scalar", "anon", "POST rpc/add", "{\"a\": 1, \"b\": 2}", 200, "3"),
+        C("a scalar by GET", "anon", "GET rpc/add?a=1&b=41", NULL, 200, "42"),
+        C("an object", "anon", "GET rpc/totals", NULL, 200, "{\"n\":4,\"on\":true}"),
+        C("rows of its own", "anon", "GET rpc/count_to?n=5&i=gt.2&order=i.desc&select=x:i", NULL, 200,
+          "[{\"x\":5},{\"x\":4},{\"x\":3}]"),
+        C("values", "ann", "GET rpc/all_lines", NULL, 200, "[\"mine\",\"his\"]"),
+        C("an invoker reads its own rows, however it names the table", "ann", "GET rpc/my_lines", NULL, 200, "[\"mine\"]"),
+        C("... and anon none", "anon", "GET rpc/my_lines", NULL, 200, "[]"),
+        C("... the service all", "service", "GET rpc/my_lines", NULL, 200, "[\"mine\",\"his\"]"),
+        C("a table without policies is closed to invokers", "anon", "GET rpc/vault_size", NULL, 200, "0"),
+        C("... not to the service", "service", "GET rpc/vault_size", NULL, 200, "1"),
+        C("a writeOnly column is NULL to invokers", "anon", "GET rpc/secrets", NULL, 200, "0"),
+        C("roles: anon", "anon", "GET rpc/all_lines", NULL, 401,
+          "{\"code\":\"42501\",\"details\":null,\"hint\":null,\"message\":\"permission denied for function all_lines\"}"),
+        C("roles: without any", "ann", "GET rpc/private", NULL, 403, "~42501"),
+        C("... but the service may", "service", "GET rpc/private", NULL, 200, "1"),
+        C("a write is no GET", "ann", "GET rpc/forget", NULL, 405, "~25006"),
+        {"a write, its rows selected and embedded", "ann",
+         "POST rpc/rename?select=isbn,title,price,created_at,authors(name)", NULL, "{\"isbn\": \"111\", \"title\": \"New\"}",
+         200, NULL,
+         "[{\"isbn\":\"111\",\"title\":\"New\",\"price\":9.5,\"created_at\":\"2024-01-01T00:00:00+00:00\","
+         "\"authors\":{\"name\":\"Ada\"}}]",
+         "SELECT title FROM books WHERE isbn = '111'", "New"},
+        {"a write that its own condition stops", "bob", "POST rpc/rename", NULL, "{\"isbn\": \"111\", \"title\": \"New\"}",
+         200, NULL, "[]", "SELECT title FROM books WHERE isbn = '111'", "Alpha"},
+        {"void", "ann", "POST rpc/forget", NULL, "", 204, "Content-Type:", "", "SELECT count(*) FROM diary", "1"},
+        {"a singular write is undone", "bob", "POST rpc/rename", "Accept: application/vnd.pgrst.object+json",
+         "{\"isbn\": \"111\", \"title\": \"New\"}", 406, NULL, "~PGRST116", NULL, NULL},
+        {"options", "anon", "OPTIONS rpc/forget", NULL, NULL, 200, "Allow: OPTIONS,POST", "", NULL, NULL},
+        C("unknown", "anon", "POST rpc/ad", "{\"a\": 1, \"b\": 2}", 404,
+          "{\"code\":\"PGRST202\",\"details\":\"Searched for the function public.ad with parameters a, b or with a single "
+          "unnamed json/jsonb parameter, but no matches were found in the schema cache.\",\"hint\":null,"
+          "\"message\":\"Could not find the function public.ad(a, b) in the schema cache\"}"),
+        C("nearly known", "anon", "GET rpc/totls", NULL, 404,
+          "{\"code\":\"PGRST202\",\"details\":\"Searched for the function public.totls without parameters, but no matches "
+          "were found in the schema cache.\",\"hint\":\"Perhaps you meant to call the function public.totals\","
+          "\"message\":\"Could not find the function public.totls without parameters in the schema cache\"}"),
+        C("a hint never names what may not be called", "anon", "GET rpc/privat", NULL, 404, "~\"hint\":null"),
+        C("unknown argument", "anon", "GET rpc/add?a=1&c=2", NULL, 404,
+          "~Perhaps you meant to call the function public.add(a, b)"),
+        C("a body that is no object", "anon", "POST rpc/add", "[1]", 400, "~PGRST102"),
+        C("no column of it", "anon", "GET rpc/thick_books?select=nope", NULL, 400, "~42703"),
+    };
+    RUN(TABLE);
+#undef C
 }
 
 static int open_store(void **state)
@@ -767,6 +870,8 @@ int main(void)
         cmocka_unit_test(bodies_are_judged_before_anything_is_written),
         cmocka_unit_test(settings_open_more),
         cmocka_unit_test(a_refused_write_leaves_nothing_behind),
+        cmocka_unit_test(policies_see_other_tables_through_theirs),
+        cmocka_unit_test(functions_are_called),
         cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, open_store, close_store);
