@@ -36,10 +36,9 @@ static int refuse(const struct so_plan *plan, struct so_err *err)
     return SO_EDENIED;
 }
 
-/* On the writer: plan against what is there now, and apply in the same transaction. */
-static int migrate(void *arg, struct so_conn *conn, struct so_err *err)
+/* Plans against what is there now; on the writer also applies, in the same transaction. */
+static int plan_and_apply(const struct migration *m, struct so_conn *conn, bool apply, size_t *out_steps, struct so_err *err)
 {
-    const struct migration *m = arg;
     struct so_arena arena;
     struct so_catalog *catalog = NULL;
     struct so_plan plan = {0};
@@ -47,15 +46,37 @@ static int migrate(void *arg, struct so_conn *conn, struct so_err *err)
     int rc = so_catalog_read(conn, &catalog, err);
     if (rc == SO_OK)
         rc = so_migrate_plan(m->model, catalog, conn, &arena, &plan, err);
-    if (rc == SO_OK && plan.step_count > 0) {
+    if (rc == SO_OK && apply && plan.step_count > 0) {
         bool may = m->mode == SO_MIGRATE_SAFE && plan.losing_count == 0;
         rc = may ? so_migrate_apply(&plan, conn, false, err) : refuse(&plan, err);
         for (size_t i = 0; rc == SO_OK && i < plan.step_count; i++)
             so_log(SO_LOG_INFO, "migrated %.*s", SO_STR_ARG(plan.steps[i].summary));
     }
+    *out_steps = plan.step_count;
     so_catalog_unref(catalog);
     so_arena_deinit(&arena);
     return rc;
+}
+
+static int migrate_on_writer(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    size_t steps;
+    return plan_and_apply(arg, conn, true, &steps, err);
+}
+
+/* A reader finds out whether there is anything to do: so_db_migrate() checks every reference of the database, and a start of
+ * a large database that fits should not wait for that. */
+static int migrate(struct so_app *app, const struct so_model *model, struct so_err *err)
+{
+    struct migration m = {model, app->migrate};
+    struct so_conn *conn;
+    size_t steps = 0;
+    int rc = so_db_reader_take(app->db, &conn, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = plan_and_apply(&m, conn, false, &steps, err);
+    so_db_reader_give(app->db, conn);
+    return rc == SO_OK && steps > 0 ? so_db_migrate(app->db, migrate_on_writer, &m, err) : rc;
 }
 
 /* Also makes sure that every policy and default of the model means something to the tables as they are. */
@@ -78,7 +99,7 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     struct so_catalog *catalog = NULL;
     int rc = so_model_load(app->config->dir, &model, err);
     if (rc == SO_OK)
-        rc = so_db_migrate(app->db, migrate, &(struct migration){model, app->migrate}, err);
+        rc = migrate(app, model, err);
     if (rc == SO_OK)
         rc = read_catalog(app, model, &catalog, err);
     if (rc == SO_OK)

@@ -1,5 +1,5 @@
 /* config.c: one row per setting: its name, where it goes, what it may be, and what it means.
- * A new setting is a member of struct so_config and a row here; `socle config` and docs/settings.md print this table. */
+ * A new setting is a member of struct so_config and a row here; `socle config` prints this table. */
 #include "app/config.h"
 
 #include <stdio.h>
