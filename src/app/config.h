@@ -9,7 +9,7 @@
 
 struct so_config {
     struct so_arena arena;
-    const char *dir; /* the app's folder */
+    const char *dir;  /* the app's folder */
     bool development; /* set by `socle dev`: weak secrets are let through */
 
     /* where to listen */

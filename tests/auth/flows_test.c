@@ -78,6 +78,7 @@ static const char *token_in(const struct so_mail *mail)
     return so_arena_dup(&arena, so_str(token, strcspn(token, "&"))).p;
 }
 
+static struct answer verify(const char *format, ...) SO_PRINTF(1, 2);
 static struct answer verify(const char *format, ...)
 {
     char body[1024];
