@@ -36,10 +36,9 @@ static int refuse(const struct so_plan *plan, struct so_err *err)
     return SO_EDENIED;
 }
 
-/* On the writer: plan against what is there now, and apply in the same transaction. */
-static int migrate(void *arg, struct so_conn *conn, struct so_err *err)
+/* Plans against what is there now; on the writer also applies, in the same transaction. */
+static int plan_and_apply(const struct migration *m, struct so_conn *conn, bool apply, size_t *out_steps, struct so_err *err)
 {
-    const struct migration *m = arg;
     struct so_arena arena;
     struct so_catalog *catalog = NULL;
     struct so_plan plan = {0};
@@ -47,15 +46,37 @@ static int migrate(void *arg, struct so_conn *conn, struct so_err *err)
     int rc = so_catalog_read(conn, &catalog, err);
     if (rc == SO_OK)
         rc = so_migrate_plan(m->model, catalog, conn, &arena, &plan, err);
-    if (rc == SO_OK && plan.step_count > 0) {
+    if (rc == SO_OK && apply && plan.step_count > 0) {
         bool may = m->mode == SO_MIGRATE_SAFE && plan.losing_count == 0;
         rc = may ? so_migrate_apply(&plan, conn, false, err) : refuse(&plan, err);
         for (size_t i = 0; rc == SO_OK && i < plan.step_count; i++)
             so_log(SO_LOG_INFO, "migrated %.*s", SO_STR_ARG(plan.steps[i].summary));
     }
+    *out_steps = plan.step_count;
     so_catalog_unref(catalog);
     so_arena_deinit(&arena);
     return rc;
+}
+
+static int migrate_on_writer(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    size_t steps;
+    return plan_and_apply(arg, conn, true, &steps, err);
+}
+
+/* A reader finds out whether there is anything to do: so_db_migrate() checks every reference of the database, and a start of
+ * a large database that fits should not wait for that. */
+static int migrate(struct so_app *app, const struct so_model *model, struct so_err *err)
+{
+    struct migration m = {model, app->migrate};
+    struct so_conn *conn;
+    size_t steps = 0;
+    int rc = so_db_reader_take(app->db, &conn, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = plan_and_apply(&m, conn, false, &steps, err);
+    so_db_reader_give(app->db, conn);
+    return rc == SO_OK && steps > 0 ? so_db_migrate(app->db, migrate_on_writer, &m, err) : rc;
 }
 
 /* Also makes sure that every policy and default of the model means something to the tables as they are. */
@@ -78,7 +99,7 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     struct so_catalog *catalog = NULL;
     int rc = so_model_load(app->config->dir, &model, err);
     if (rc == SO_OK)
-        rc = so_db_migrate(app->db, migrate, &(struct migration){model, app->migrate}, err);
+        rc = migrate(app, model, err);
     if (rc == SO_OK)
         rc = read_catalog(app, model, &catalog, err);
     if (rc == SO_OK)
@@ -90,22 +111,48 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
 
 /* ---- open ---- */
 
-static struct so_auth_settings auth_settings(const struct so_config *c)
+static struct so_str text_of(const char *setting) { return setting == NULL ? so_str(NULL, 0) : so_str_c(setting); }
+
+static void mail_failed(void *arg, const struct so_err *err)
 {
+    (void)arg;
+    so_log(SO_LOG_ERROR, "%s", err->message);
+}
+
+/* Production sends, development catches, and without a server there is no mail. */
+static int open_mailer(struct so_app *app, struct so_err *err)
+{
+    const struct so_config *c = app->config;
+    const struct so_smtp_settings smtp = {
+        .url = c->smtp_url, .user = c->smtp_user, .password = c->smtp_password, .from = c->mail_from, .failed = mail_failed};
+    if (c->smtp_url != NULL)
+        return so_smtp_open(&smtp, &app->smtp, err);
+    return c->development ? so_catcher_open(&app->catcher, err) : SO_OK;
+}
+
+static struct so_auth_settings auth_settings(const struct so_app *app)
+{
+    const struct so_config *c = app->config;
+    struct so_mailer *mailer = app->smtp != NULL ? app->smtp : app->catcher;
     return (struct so_auth_settings){
         .public_url = so_str_c(c->public_url),
-        .jwt_secret = c->jwt_secret == NULL ? so_str(NULL, 0) : so_str_c(c->jwt_secret),
-        .anon_key = c->anon_key == NULL ? so_str(NULL, 0) : so_str_c(c->anon_key),
-        .service_key = c->service_key == NULL ? so_str(NULL, 0) : so_str_c(c->service_key),
+        .jwt_secret = text_of(c->jwt_secret),
+        .anon_key = text_of(c->anon_key),
+        .service_key = text_of(c->service_key),
         .token_lifetime = c->token_lifetime_s,
         .refresh_reuse_seconds = c->refresh_reuse_s,
         .password_min = (size_t)c->password_min,
         .signup_disabled = c->signup_disabled,
         .anonymous_enabled = c->anonymous_users,
-        .autoconfirm = true, /* there is no mail that could confirm an address */
+        .autoconfirm = c->mail_autoconfirm || mailer == NULL,
+        .mailer = mailer,
+        .site_url = text_of(c->site_url),
+        .redirect_urls = text_of(c->redirect_urls),
+        .app_folder = c->dir,
         .rate_limits = c->rate_limits,
         .weak_secrets_allowed = c->development,
         .keys_path = c->keys_path,
+        .master_key = text_of(c->master_key),
     };
 }
 
@@ -132,10 +179,12 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         .pool_size = (unsigned)config->workers,
         .statement_ms = (unsigned)config->statement_ms,
     };
-    const struct so_auth_settings auth = auth_settings(config);
     int rc = make_data_folder(config, err);
     if (rc == SO_OK)
         rc = so_db_open(config->database_path, &options, &app->db, err);
+    if (rc == SO_OK)
+        rc = open_mailer(app, err);
+    const struct so_auth_settings auth = auth_settings(app);
     if (rc == SO_OK)
         rc = so_auth_open(app->db, &auth, &app->auth, err);
     if (rc == SO_OK)
@@ -154,6 +203,8 @@ void so_app_close(struct so_app *app)
         return;
     so_snapshot_unref(app->snapshot);
     so_auth_close(app->auth);
+    so_smtp_close(app->smtp);
+    so_catcher_close(app->catcher);
     so_db_close(app->db);
     so_free(app);
 }
@@ -199,7 +250,9 @@ static void swap_on_loop(struct so_task *task)
 int so_app_reload(struct so_app *app, struct so_err *err)
 {
     struct so_snapshot *fresh;
-    int rc = make_snapshot(app, &fresh, err);
+    int rc = so_auth_reload_keys(app->auth, err);
+    if (rc == SO_OK)
+        rc = make_snapshot(app, &fresh, err);
     if (rc != SO_OK)
         return rc;
     for (unsigned i = 0; i < app->loop_count; i++) {
@@ -214,6 +267,11 @@ int so_app_reload(struct so_app *app, struct so_err *err)
     so_snapshot_unref(app->snapshot);
     app->snapshot = fresh;
     return SO_OK;
+}
+
+int so_app_look_at_keys(struct so_app *app, bool *out_changed, struct so_err *err)
+{
+    return so_auth_look_at_keys(app->auth, out_changed, err);
 }
 
 void so_app_closed_tables(const struct so_app *app, struct so_buf *out)

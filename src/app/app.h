@@ -28,9 +28,11 @@ int so_app_open(const struct so_config *config, enum so_app_migrate migrate, str
 int so_app_seed(struct so_app *app, size_t *out_rows, struct so_err *err) SO_MUST_CHECK;
 /* Starts the loops and listens.  *out_port is the real port. */
 int so_app_start(struct so_app *app, unsigned *out_port, struct so_err *err) SO_MUST_CHECK;
-/* Reads schema files and catalog again (migrating as at open) and serves by them from now on; on failure all stays as it
+/* Reads schema files, catalog and keys again (migrating as at open) and serves by them from now on; on failure all stays as it
  * was. */
 int so_app_reload(struct so_app *app, struct so_err *err) SO_MUST_CHECK;
+/* Reads the key file again if `socle keys` changed it.  *out_changed: there are new keys.  On failure the old ones stay. */
+int so_app_look_at_keys(struct so_app *app, bool *out_changed, struct so_err *err) SO_MUST_CHECK;
 /* Names of served tables without any policy, joined by ", ", for the warning at start; empty when there are none. */
 void so_app_closed_tables(const struct so_app *app, struct so_buf *out);
 /* Graceful stop: waits for the requests under way (config.grace_ms at most). */

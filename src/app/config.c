@@ -1,5 +1,5 @@
 /* config.c: one row per setting: its name, where it goes, what it may be, and what it means.
- * A new setting is a member of struct so_config and a row here; `socle config` and docs/settings.md print this table. */
+ * A new setting is a member of struct so_config and a row here; `socle config` prints this table. */
 #include "app/config.h"
 
 #include <stdio.h>
@@ -44,6 +44,8 @@ static const struct setting SETTINGS[] = {
      "secret key of your own servers: above every policy"},
     {"SOCLE_JWT_SECRET", "JWT_SECRET", TEXT, true, AT(jwt_secret), 0, 0, NULL, NULL,
      "shared HS256 secret of at least 32 bytes, so that tokens made elsewhere verify; our own are signed with ES256"},
+    {"SOCLE_MASTER_KEY", NULL, TEXT, true, AT(master_key), 0, 0, NULL, NULL,
+     "seals data/keys.json, the private signing keys: at least 32 random bytes; without it the file is plain, mode 0600"},
     {"SOCLE_JWT_EXP", "JWT_EXP", COUNT, false, AT(token_lifetime_s), 30, 604800, "3600", NULL,
      "seconds an access token lives"},
     {"SOCLE_REFRESH_REUSE", NULL, COUNT, false, AT(refresh_reuse_s), 0, 3600, "10", NULL,
@@ -55,6 +57,18 @@ static const struct setting SETTINGS[] = {
      "allow sign-in without an address"},
     {"SOCLE_RATE_LIMITS", NULL, FLAG, false, AT(rate_limits), 0, 0, "true", NULL,
      "limit sign-ins and sign-ups per address: 429"},
+    {"SOCLE_SMTP_URL", NULL, TEXT, false, AT(smtp_url), 0, 0, NULL, NULL,
+     "smtp://HOST:PORT (with STARTTLS, unless HOST is this machine) or smtps://HOST:PORT; not set: no mail is sent"},
+    {"SOCLE_SMTP_USER", "SMTP_USER", TEXT, false, AT(smtp_user), 0, 0, NULL, NULL, "who signs in at that server"},
+    {"SOCLE_SMTP_PASSWORD", "SMTP_PASS", TEXT, true, AT(smtp_password), 0, 0, NULL, NULL, "and with which password"},
+    {"SOCLE_MAIL_FROM", "SMTP_ADMIN_EMAIL", TEXT, false, AT(mail_from), 0, 0, NULL, NULL,
+     "sender of all mail: an address, or Name <address>"},
+    {"SOCLE_MAIL_AUTOCONFIRM", "MAILER_AUTOCONFIRM", FLAG, false, AT(mail_autoconfirm), 0, 0, "true", NULL,
+     "an address counts as confirmed at sign-up; false: only after its owner used code or link.  Always true without mail"},
+    {"SOCLE_SITE_URL", "SITE_URL", TEXT, false, AT(site_url), 0, 0, NULL, NULL,
+     "where links of mails lead in the end unless the app asks for another place; SOCLE_PUBLIC_URL when not set"},
+    {"SOCLE_REDIRECT_URLS", "URI_ALLOW_LIST", TEXT, false, AT(redirect_urls), 0, 0, NULL, NULL,
+     "other places that an app may ask for, compared exactly: a list separated by commas"},
     {"SOCLE_THREADS", NULL, COUNT, false, AT(threads), 0, 256, "0", NULL, "event loops; 0: one per core"},
     {"SOCLE_WORKERS", NULL, COUNT, false, AT(workers), 1, 256, "4", NULL,
      "threads for what may block: password hashes, slow queries"},
@@ -358,7 +372,8 @@ int so_config_check_production(const struct so_config *c, struct so_err *err)
         size_t min;
     } secrets[] = {{"SOCLE_ANON_KEY", c->anon_key, KEY_MIN},
                    {"SOCLE_SERVICE_KEY", c->service_key, KEY_MIN},
-                   {"SOCLE_JWT_SECRET", c->jwt_secret, JWT_SECRET_MIN}};
+                   {"SOCLE_JWT_SECRET", c->jwt_secret, JWT_SECRET_MIN},
+                   {"SOCLE_MASTER_KEY", c->master_key, JWT_SECRET_MIN}};
     for (size_t i = 0; i < COUNT_OF(secrets); i++) {
         if (secrets[i].value == NULL)
             continue;

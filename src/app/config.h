@@ -24,9 +24,14 @@ struct so_config {
     int64_t statement_ms;
 
     /* keys and tokens */
-    const char *jwt_secret, *anon_key, *service_key; /* NULL when not set */
+    const char *jwt_secret, *anon_key, *service_key, *master_key; /* NULL when not set */
     int64_t token_lifetime_s, refresh_reuse_s, password_min;
     bool signup_disabled, anonymous_users, rate_limits;
+
+    /* mail; NULL when not set */
+    const char *smtp_url, *smtp_user, *smtp_password, *mail_from;
+    const char *site_url, *redirect_urls;
+    bool mail_autoconfirm;
 
     /* limits */
     int64_t threads, workers, max_rows, body_max, reply_max, connections_max;

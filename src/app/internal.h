@@ -28,7 +28,8 @@ struct so_app {
     enum so_app_migrate migrate;
     struct so_db *db;
     struct so_auth *auth;
-    struct so_snapshot *snapshot; /* the newest; main thread */
+    struct so_mailer *smtp, *catcher; /* one of them, or none */
+    struct so_snapshot *snapshot;     /* the newest; main thread */
     struct so_rest_settings rest;
     struct so_app_loop *loops;
     unsigned loop_count; /* loops that are running */
@@ -46,6 +47,7 @@ void so_app_auth(struct so_app_loop *on, struct so_http_exchange *x, struct so_s
 void so_app_static(struct so_app_loop *on, struct so_http_exchange *x);
 void so_app_health(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
 void so_app_metrics(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
+void so_app_mail(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
 void so_app_describe(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
 
 /* reply.c: {"code":...,"message":...,"details":null,"hint":null} for errors outside rest and auth. */

@@ -19,9 +19,10 @@ static const struct {
     door *open;
     bool exact;
 } DOORS[] = {
-    {SO_STR_INIT("/rest/v1/"), so_app_rest, false},  {SO_STR_INIT("/rest/v1"), so_app_rest, true},
-    {SO_STR_INIT("/auth/v1/"), so_app_auth, false},  {SO_STR_INIT("/health/"), so_app_health, false},
-    {SO_STR_INIT("/metrics"), so_app_metrics, true}, {SO_STR_INIT("/socle.json"), so_app_describe, true},
+    {SO_STR_INIT("/rest/v1/"), so_app_rest, false},      {SO_STR_INIT("/rest/v1"), so_app_rest, true},
+    {SO_STR_INIT("/auth/v1/"), so_app_auth, false},      {SO_STR_INIT("/health/"), so_app_health, false},
+    {SO_STR_INIT("/metrics"), so_app_metrics, true},     {SO_STR_INIT("/socle.json"), so_app_describe, true},
+    {SO_STR_INIT("/dashboard/mail"), so_app_mail, true},
 };
 
 /* The auth endpoints' table keeps the slash: "/token". */

@@ -30,15 +30,16 @@ int so_admin_get(struct so_auth_call *call, struct so_err *err)
     return rc;
 }
 
-/* A page number or size from the query: absent or empty means `missing`. */
-static int take_number(struct so_auth_call *call, const char *name, int64_t missing, int64_t max, int64_t *out,
-                       struct so_err *err)
+/* A page number or size from the query.  *value holds the default, and keeps it when the parameter is absent or empty. */
+static int take_number(struct so_auth_call *call, const char *name, int64_t max, int64_t *value, struct so_err *err)
 {
     struct so_str text = so_auth_query(call->in->query, name, call->arena);
-    uint64_t value = (uint64_t)missing;
-    if (text.n > 0 && (!so_str_to_u64(text, &value) || value == 0))
+    uint64_t given;
+    if (text.n == 0)
+        return SO_OK;
+    if (!so_str_to_u64(text, &given) || given == 0)
         return so_auth_fail_with(err, SO_AUTH_VALIDATION, "Bad Pagination Parameters: %s must be a number above 0", name);
-    *out = value > (uint64_t)max ? max : (int64_t)value;
+    *value = given > (uint64_t)max ? max : (int64_t)given;
     return SO_OK;
 }
 
@@ -58,13 +59,13 @@ static void put_paging(struct so_auth_call *call, int64_t page, int64_t per_page
 int so_admin_list(struct so_auth_call *call, struct so_err *err)
 {
     enum { PER_PAGE = 50, PER_PAGE_MAX = 1000, PAGE_MAX = 1000000000 };
-    int64_t page, per_page, total;
+    int64_t page = 1, per_page = PER_PAGE, total;
     struct so_user *users;
     size_t count;
     struct so_conn *conn;
-    int rc = take_number(call, "page", 1, PAGE_MAX, &page, err);
+    int rc = take_number(call, "page", PAGE_MAX, &page, err);
     if (rc == SO_OK)
-        rc = take_number(call, "per_page", PER_PAGE, PER_PAGE_MAX, &per_page, err);
+        rc = take_number(call, "per_page", PER_PAGE_MAX, &per_page, err);
     if (rc == SO_OK)
         rc = so_db_reader_take(call->auth->db, &conn, err);
     if (rc != SO_OK)

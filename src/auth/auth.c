@@ -26,7 +26,7 @@ static int copy_settings(struct so_auth *auth, const struct so_auth_settings *se
 {
     struct so_auth_settings *s = &auth->settings;
     *s = *settings;
-    s->jwt_secret = (struct so_str){NULL, 0}; /* lives in the key ring only */
+    s->jwt_secret = s->master_key = (struct so_str){NULL, 0}; /* auth/keys.c has them */
     if (s->password_cost.passes == 0)
         s->password_cost = SO_PASSWORD_COST_DEFAULT;
     while (so_str_ends(s->public_url, SO_STR("/")))
@@ -52,7 +52,7 @@ static int check_settings(const struct so_auth_settings *s, struct so_err *err)
         return so_fail(err, SO_EINVAL, "the reuse interval of refresh tokens must be between 0 seconds and a day");
     if (s->password_min > SO_AUTH_PASSWORD_MAX)
         return so_fail(err, SO_EINVAL, "passwords cannot be longer than %d bytes", SO_AUTH_PASSWORD_MAX);
-    if (!s->autoconfirm)
+    if (!s->autoconfirm && s->mailer == NULL)
         return so_fail(err, SO_EINVAL, "addresses cannot be confirmed: mail is not set up; turn autoconfirm on");
     if (s->public_url.n == 0 || s->keys_path == NULL)
         return so_fail(err, SO_EINVAL, "the auth service needs its public URL and the path of its key file");
@@ -64,7 +64,11 @@ static int set_up(struct so_auth *auth, const struct so_auth_settings *settings,
 {
     int rc = copy_settings(auth, settings, err);
     if (rc == SO_OK)
-        rc = so_auth_keys_open(settings->keys_path, settings->jwt_secret, settings->weak_secrets_allowed, &auth->keys, err);
+        rc = so_auth_keys_open(&(struct so_auth_key_settings){.path = settings->keys_path,
+                                                              .secret = settings->jwt_secret,
+                                                              .master = settings->master_key,
+                                                              .weak_allowed = settings->weak_secrets_allowed},
+                               &auth->keys, err);
     if (rc == SO_OK)
         rc = so_auth_check_keys(auth, err);
     if (rc == SO_OK)
@@ -107,11 +111,18 @@ void so_auth_close(struct so_auth *auth)
 {
     if (auth == NULL)
         return;
-    so_auth_keys_close(&auth->keys);
+    so_auth_keys_close(auth->keys);
     so_auth_limits_deinit(&auth->limits);
     so_auth_revoked_deinit(&auth->revoked);
     so_arena_deinit(&auth->arena);
     so_free(auth);
+}
+
+int so_auth_reload_keys(struct so_auth *auth, struct so_err *err) { return so_auth_keys_reload(auth->keys, err); }
+
+int so_auth_look_at_keys(struct so_auth *auth, bool *out_changed, struct so_err *err)
+{
+    return so_auth_keys_look(auth->keys, out_changed, err);
 }
 
 /* ---- what handlers share ---- */

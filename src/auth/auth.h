@@ -9,6 +9,7 @@
 #ifndef SO_AUTH_AUTH_H
 #define SO_AUTH_AUTH_H
 
+#include "auth/mail.h"
 #include "core/arena.h"
 #include "core/buf.h"
 #include "core/err.h"
@@ -25,11 +26,16 @@ struct so_auth_settings {
     int64_t refresh_reuse_seconds; /* grace window, 10 */
     size_t password_min;           /* characters, 6 */
     bool signup_disabled, anonymous_enabled;
-    bool autoconfirm;          /* an address counts as confirmed at once; must be true as long as there is no mail */
+    bool autoconfirm;          /* an address counts as confirmed at once; must be true when there is no mailer */
     bool rate_limits;          /* the fixed windows of auth/limits.c; off only for tests and benchmarks */
     bool weak_secrets_allowed; /* a well-known or repetitive jwt_secret is refused without this: for development only */
     struct so_password_cost password_cost; /* of new hashes; zeros: SO_PASSWORD_COST_DEFAULT */
-    const char *keys_path; /* file of the signing keys (a JWKS with private members, mode 0600), made when it is not there */
+    struct so_mailer *mailer;              /* borrowed; NULL: no mail, and no flow that needs it */
+    struct so_str site_url;                /* where links lead in the end; {NULL,0}: public_url */
+    struct so_str redirect_urls;           /* other places they may lead to, separated by commas; compared exactly */
+    const char *app_folder;   /* its mail/ may replace templates (auth/mail_templates.h); NULL: the built-in ones */
+    const char *keys_path;    /* file of the signing keys (auth/key_file.h), made when it is not there */
+    struct so_str master_key; /* seals that file; {NULL,0}: it is plain */
 };
 
 struct so_auth; /* one per process */
@@ -38,6 +44,11 @@ struct so_auth; /* one per process */
 int so_auth_open(struct so_db *db, const struct so_auth_settings *settings, struct so_auth **out,
                  struct so_err *err) SO_MUST_CHECK;
 void so_auth_close(struct so_auth *auth); /* NULL is fine */
+
+/* The key file was changed (`socle keys`): reads it again.  On failure the keys stay as they were. */
+int so_auth_reload_keys(struct so_auth *auth, struct so_err *err) SO_MUST_CHECK;
+/* The same if it was changed, at most once a second.  *out_changed (may be NULL): there are new keys. */
+int so_auth_look_at_keys(struct so_auth *auth, bool *out_changed, struct so_err *err) SO_MUST_CHECK;
 
 /* ---- who is asking ---- */
 

@@ -15,7 +15,7 @@ struct so_auth {
     struct so_auth_settings settings;
     struct so_str issuer;         /* public_url + "/auth/v1" */
     struct so_str password_dummy; /* a hash that no password has, as costly as a real one */
-    struct so_auth_keys keys;
+    struct so_auth_keys *keys;
     struct so_auth_revoked revoked;
     struct so_auth_limits limits;
 };

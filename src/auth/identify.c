@@ -68,7 +68,9 @@ static struct so_json text_or_null(struct so_str s)
     return s.p == NULL ? (struct so_json){.type = SO_JSON_NULL} : so_json_make_str(s);
 }
 
-static void keep(struct so_auth_cache *cache, struct so_str token, const struct so_json *claims, const struct facts *facts)
+/* key_version: of the ring that verified the token, which may have been replaced since. */
+static void keep(struct so_auth_cache *cache, struct so_str token, uint64_t key_version, const struct so_json *claims,
+                 const struct facts *facts)
 {
     const struct so_json texts[FACT_COUNT] = {
         [FACT_SUB] = text_or_null(facts->sub),
@@ -85,7 +87,7 @@ static void keep(struct so_auth_cache *cache, struct so_str token, const struct 
     }
     members[count++] = member("facts", (struct so_json){.type = SO_JSON_ARRAY, .len = FACT_COUNT, .u.items = texts});
     const struct so_json kept = {.type = SO_JSON_OBJECT, .len = count, .u.members = members};
-    so_jwt_cache_put(cache->tokens, token, cache->auth->keys.version, &kept);
+    so_jwt_cache_put(cache->tokens, token, key_version, &kept);
 }
 
 static struct so_str fact(const struct so_json *facts, size_t index)
@@ -96,7 +98,7 @@ static struct so_str fact(const struct so_json *facts, size_t index)
 
 static bool find_kept(struct so_auth *auth, struct so_auth_cache *cache, struct so_str token, int64_t now, struct facts *out)
 {
-    const struct so_json *kept = so_jwt_cache_find(cache->tokens, token, auth->keys.version, now, 0);
+    const struct so_json *kept = so_jwt_cache_find(cache->tokens, token, so_auth_keys_version(auth->keys), now, 0);
     if (kept == NULL)
         return false;
     const struct so_json *facts = &kept->u.members[kept->len - 1].value;
@@ -119,16 +121,42 @@ static int payload_of(struct so_str token, struct so_arena *arena, struct so_str
     return SO_OK;
 }
 
+static int verify_once(struct so_auth *auth, struct so_str token, const struct so_jwt_checks *checks, struct so_arena *arena,
+                       struct so_json *out_claims, uint64_t *out_key_version, struct so_err *err)
+{
+    struct so_auth_ring *ring = so_auth_keys_take(auth->keys);
+    int rc = so_jwt_verify(&ring->keys, token, checks, arena, out_claims, NULL, err);
+    *out_key_version = ring->version;
+    so_auth_keys_give(ring);
+    return rc;
+}
+
+/* A token that no key fits may be signed with a key that the file has and we have not seen yet. */
+static int verify_with_ring(struct so_auth *auth, struct so_str token, const struct so_jwt_checks *checks,
+                            struct so_arena *arena, struct so_json *out_claims, uint64_t *out_key_version,
+                            struct so_err *err)
+{
+    struct so_err first = SO_ERR_INIT;
+    bool changed = false;
+    int rc = verify_once(auth, token, checks, arena, out_claims, out_key_version, &first);
+    if (rc == SO_EAUTH && so_auth_keys_look(auth->keys, &changed, NULL) == SO_OK && changed)
+        return verify_once(auth, token, checks, arena, out_claims, out_key_version, err);
+    if (rc != SO_OK && err != NULL && err->code == SO_OK)
+        *err = first;
+    return rc;
+}
+
 /* cache may be NULL.  The errors are those of so_jwt_verify(). */
 static int verify(struct so_auth *auth, struct so_auth_cache *cache, struct so_str token, int64_t now,
                   struct so_arena *arena, struct facts *out, struct so_err *err)
 {
     const struct so_jwt_checks checks = {.now = now};
     struct so_json claims;
-    struct so_str payload;
+    struct so_str payload = {NULL, 0};
+    uint64_t key_version;
     if (cache != NULL && find_kept(auth, cache, token, now, out))
         return SO_OK;
-    int rc = so_jwt_verify(&auth->keys.ring, token, &checks, arena, &claims, NULL, err);
+    int rc = verify_with_ring(auth, token, &checks, arena, &claims, &key_version, err);
     if (rc == SO_OK)
         rc = payload_of(token, arena, &payload, err);
     if (rc != SO_OK)
@@ -140,7 +168,7 @@ static int verify(struct so_auth *auth, struct so_auth_cache *cache, struct so_s
         .claims = payload,
     };
     if (cache != NULL)
-        keep(cache, token, &claims, out);
+        keep(cache, token, key_version, &claims, out);
     return SO_OK;
 }
 

@@ -48,7 +48,9 @@ int so_public_jwks(struct so_auth_call *call, struct so_err *err)
     (void)err;
     struct so_jw w;
     so_reply_begin(call, 200, &w);
-    so_jw_raw(&w, so_buf_str(&call->auth->keys.jwks_document));
+    struct so_auth_ring *ring = so_auth_keys_take(call->auth->keys);
+    so_jw_raw(&w, so_buf_str(&ring->document));
+    so_auth_keys_give(ring);
     so_reply_header(call->out, "Cache-Control", SO_STR("public, max-age=600"));
     return SO_OK;
 }
@@ -80,7 +82,9 @@ int so_public_configuration(struct so_auth_call *call, struct so_err *err)
     put_url(&w, call, "token_endpoint", "/token", err);
     put_url(&w, call, "userinfo_endpoint", "/user", err);
     put_list(&w, "subject_types_supported", "public");
-    put_list(&w, "id_token_signing_alg_values_supported", so_jws_alg_name(so_jwk_alg(call->auth->keys.signing)));
+    struct so_auth_ring *ring = so_auth_keys_take(call->auth->keys);
+    put_list(&w, "id_token_signing_alg_values_supported", so_jws_alg_name(so_jwk_alg(ring->signing)));
+    so_auth_keys_give(ring);
     so_jw_end_object(&w);
     so_reply_header(call->out, "Cache-Control", SO_STR("public, max-age=600"));
     return err->code;

@@ -43,12 +43,14 @@ static void put_claims(struct so_buf *out, const struct so_auth *auth, const str
 static int sign(struct so_auth_call *call, const struct so_grant *grant, struct so_buf *out, struct so_err *err)
 {
     struct so_buf claims;
+    struct so_auth_ring *ring = so_auth_keys_take(call->auth->keys);
     so_buf_init(&claims, SO_JWT_MAX);
     put_claims(&claims, call->auth, grant, call->now_us / 1000000);
     int rc = so_buf_check(&claims, "the token's claims", err);
     if (rc == SO_OK)
-        rc = so_jwt_sign(call->auth->keys.signing, so_buf_str(&claims), out, err);
+        rc = so_jwt_sign(ring->signing, so_buf_str(&claims), out, err);
     so_buf_deinit(&claims);
+    so_auth_keys_give(ring);
     return rc;
 }
 

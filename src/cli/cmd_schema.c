@@ -1,4 +1,4 @@
-/* cmd_schema.c: socle schema validate, test and bench. */
+/* cmd_schema.c: socle schema validate, test, bench and explain. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,9 @@ static const char HELP[] =
     "socle schema bench SCHEMA INSTANCES.jsonl\n"
     "    Prints \"compile_ns N warm_ns_per_instance N instances N invalid N\".\n\n"
     "Drafts are 4, 6, 7, 2019-09 and 2020-12 (for schemas without \"$schema\"; the last is the default).\n"
-    "References to http://HOST/PATH are looked up as DIR/PATH or DIR/HOST/PATH of --remotes; nothing is fetched.\n";
+    "References to http://HOST/PATH are looked up as DIR/PATH or DIR/HOST/PATH of --remotes; nothing is fetched.\n"
+    "socle schema explain FILE...\n"
+    "    FILE is DIR/schemas/NAME.json of an app: prints the table, its columns, checks and policies.\n";
 
 enum { ARENA_MAX = INT_MAX };
 
@@ -258,5 +260,7 @@ int cmd_schema(int argc, char **argv)
         return bench(plain - 1, argv + 2, &set);
     if (strcmp(verb, "test") == 0 && plain > 1)
         return schema_suite_run((const char *const *)(argv + 2), plain - 1, set.remotes, set.draft);
-    return cli_usage("schema takes validate, test or bench and their files (see socle schema --help)");
+    if (strcmp(verb, "explain") == 0 && plain > 1)
+        return schema_explain((const char *const *)(argv + 2), plain - 1);
+    return cli_usage("schema takes validate, test, bench or explain and their files (see socle schema --help)");
 }

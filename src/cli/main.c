@@ -13,9 +13,11 @@ static const struct {
     {"serve", "serve [DIR]", "serve, for production", cmd_serve},
     {"migrate", "migrate plan|apply|status [DIR]", "what would change in the database; change it", cmd_migrate},
     {"config", "config [DIR]", "every setting: name, value, default, meaning", cmd_config},
+    {"keys", "keys list|rotate|revoke", "the keys that sign tokens: show, turn over, take away", cmd_keys},
     {"jwt", "jwt verify|sign|decode", "tokens: what a signature proves, what a payload shows", cmd_jwt},
     {"json", "json check FILE...", "is it JSON?", cmd_json},
-    {"schema", "schema validate|test|bench", "JSON Schema: check instances, run suites, measure", cmd_schema},
+    {"schema", "schema validate|test|bench|explain", "JSON Schema: check instances, run suites, measure, explain a table",
+     cmd_schema},
     {"ws", "ws echo --port N [--deflate]", "a WebSocket that answers every message with itself", cmd_ws},
 };
 

@@ -18,5 +18,7 @@ int schema_files_read(const char *path, struct so_arena *arena, struct so_json *
 
 /* schema_suite.c: socle schema test. */
 int schema_suite_run(const char *const *paths, int count, const char *remotes, enum so_draft draft);
+/* schema_explain.c: socle schema explain. */
+int schema_explain(const char *const *paths, int count);
 
 #endif

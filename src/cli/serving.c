@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <uv.h>
 
 #include "cli/cli.h"
@@ -10,15 +11,16 @@
 #include "core/fs.h"
 #include "core/log.h"
 
-enum { LOOK_EVERY_MS = 250 };
+enum { LOOK_EVERY_MS = 250, LOOK_AT_KEYS_EVERY_MS = 1000 };
 
 struct serving {
     struct so_app *app;
     uv_loop_t loop;
     uv_signal_t terminate, interrupt, hangup;
-    uv_timer_t look;
+    uv_timer_t look, look_at_keys;
     char schemas[PATH_MAX], functions[PATH_MAX];
     uint64_t fingerprint;
+    char complaint[sizeof(((struct so_err *)0)->message)]; /* what was last wrong with the key file; said once */
 };
 
 static void reload(struct serving *s)
@@ -55,6 +57,21 @@ static void on_look(uv_timer_t *timer)
         return;
     s->fingerprint = now;
     reload(s);
+}
+
+/* `socle keys` may have changed the file: a revoked key must not be good for long. */
+static void on_look_at_keys(uv_timer_t *timer)
+{
+    struct serving *s = timer->data;
+    struct so_err err = SO_ERR_INIT;
+    bool changed;
+    int rc = so_app_look_at_keys(s->app, &changed, &err);
+    if (rc == SO_OK && changed)
+        so_log(SO_LOG_INFO, "the signing keys were read again");
+    if (rc != SO_OK && strcmp(err.message, s->complaint) != 0)
+        so_log(SO_LOG_ERROR, "%s; serving on with the keys of before", err.message);
+    if (rc != SO_OK || changed)
+        snprintf(s->complaint, sizeof(s->complaint), "%s", err.message);
 }
 
 static void watch_signal(struct serving *s, uv_signal_t *handle, int number)
@@ -104,6 +121,9 @@ int cli_serve(struct so_app *app, const struct so_config *config, bool watch, lo
             uv_timer_init(&s.loop, &s.look);
             uv_timer_start(&s.look, on_look, LOOK_EVERY_MS, LOOK_EVERY_MS);
         }
+        s.look_at_keys.data = &s;
+        uv_timer_init(&s.loop, &s.look_at_keys);
+        uv_timer_start(&s.look_at_keys, on_look_at_keys, LOOK_AT_KEYS_EVERY_MS, LOOK_AT_KEYS_EVERY_MS);
         uv_run(&s.loop, UV_RUN_DEFAULT);
         so_app_stop(app);
     } else {

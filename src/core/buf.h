@@ -34,8 +34,8 @@ static inline char *so_buf_reserve(struct so_buf *b, size_t n)
 }
 static inline void so_buf_put(struct so_buf *b, const void *bytes, size_t n)
 {
-    char *to = so_buf_reserve(b, n);
-    if (to == NULL || n == 0)
+    char *to = n == 0 ? NULL : so_buf_reserve(b, n); /* an empty buffer has no bytes to point at */
+    if (to == NULL)
         return;
     memcpy(to, bytes, n);
     b->len += n;

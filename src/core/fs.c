@@ -25,15 +25,19 @@ int so_fs_read_fd(int fd, const char *name, struct so_buf *out, struct so_err *e
 {
     enum { STEP = 64 * 1024 };
     for (;;) {
-        char *to = so_buf_reserve(out, so_min_size(STEP, so_max_size(out->max - out->len, 1)));
-        if (to == NULL)
+        char past_end; /* a full buffer is fine when the file ends there, too */
+        size_t room = so_min_size(STEP, out->max - out->len);
+        char *to = room > 0 ? so_buf_reserve(out, room) : &past_end;
+        if (to == NULL || out->rc != SO_OK)
             return so_buf_check(out, name, err);
-        ssize_t got = read(fd, to, so_min_size(STEP, out->cap - out->len));
+        ssize_t got = read(fd, to, room > 0 ? room : 1);
         if (got == 0)
             return SO_OK;
         if (got < 0 && errno != EINTR)
             return fail_errno(err, "read", name);
-        if (got > 0)
+        if (got > 0 && room == 0)
+            out->rc = SO_ELIMIT;
+        else if (got > 0)
             out->len += (size_t)got;
     }
 }

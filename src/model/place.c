@@ -5,8 +5,9 @@
 #include <stdio.h>
 
 #include "core/buf.h"
+#include "core/distance.h"
 
-enum { REASON_MAX = 512, POINTER_MAX = 512, WORD_MAX = 32 };
+enum { REASON_MAX = 512, POINTER_MAX = 512 };
 
 static void put_token(struct so_buf *b, struct so_str token)
 {
@@ -63,41 +64,17 @@ int so_place_wrap(const struct so_place *at, const struct so_err *cause, struct 
     return cause->code;
 }
 
-static char plain(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return (char)(c - 'A' + 'a');
-    return c == '_' ? '-' : c;
-}
-
-/* Levenshtein's distance, blind to case and to '_' for '-'. */
-static size_t distance(struct so_str a, struct so_str b)
-{
-    size_t row[WORD_MAX + 1];
-    for (size_t j = 0; j <= b.n; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.n; j++) {
-            size_t replaced = diagonal + (plain(a.p[i - 1]) != plain(b.p[j - 1]));
-            diagonal = row[j];
-            row[j] = so_min_size(replaced, so_min_size(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[b.n];
-}
+/* Blind to case and to '_' for '-'. */
+static char plain(char c) { return c == '_' ? '-' : so_fold_case(c); }
 
 const char *so_nearest(struct so_str word, const char *const *known)
 {
-    if (word.n > WORD_MAX)
-        return NULL;
     /* Longer words may hold more slips: "x-policy" is three away from "x-policies". */
     size_t best = word.n >= 8 ? 3 : 2;
     const char *nearest = NULL;
     for (; *known != NULL; known++) {
         struct so_str name = so_str_c(*known);
-        size_t d = name.n > WORD_MAX ? SIZE_MAX : distance(word, name);
+        size_t d = so_distance(word, name, plain);
         if (d > best || (nearest != NULL && d == best) || d >= name.n)
             continue;
         best = d;

@@ -34,12 +34,14 @@ static void note(struct so_buf *loss, const char *before)
     so_buf_puts(loss, before);
 }
 
-static int count_rows(struct so_planner *p, const struct so_table_diff *d, int64_t *out)
+/* At most `limit`: a start asks only whether there are rows, and must not wait for a count of them all. */
+static int count_rows(struct so_planner *p, const struct so_table_diff *d, int64_t limit, int64_t *out)
 {
     struct so_buf sql;
     so_buf_init(&sql, SQL_MAX);
-    so_buf_lit(&sql, "SELECT count(*) FROM ");
+    so_buf_lit(&sql, "SELECT count(*) FROM (SELECT 1 FROM ");
     so_sql_put_name(&sql, d->old->name);
+    so_buf_printf(&sql, " LIMIT %" PRId64 ")", limit);
     int rc = so_survey_count(p, &sql, out);
     so_buf_deinit(&sql);
     return rc;
@@ -199,10 +201,18 @@ static int survey_reference(struct so_planner *p, const struct so_table_diff *d,
     return SO_EINVAL;
 }
 
+/* A new column that every row would need a value for. */
+static int refuse_new(struct so_planner *p, const struct so_table_diff *d, size_t f)
+{
+    int64_t rows = 0;
+    int rc = count_rows(p, d, INT64_MAX, &rows);
+    return rc == SO_OK ? refuse_nulls(p, d, f, rows) : rc;
+}
+
 int so_survey_table(struct so_planner *p, const struct so_table_diff *d, struct so_buf *loss)
 {
     int64_t rows = 0;
-    int rc = count_rows(p, d, &rows);
+    int rc = count_rows(p, d, 1, &rows);
     if (rows == 0)
         return rc;
     for (size_t f = 0; rc == SO_OK && f < d->table->field_count; f++) {
@@ -210,7 +220,7 @@ int so_survey_table(struct so_planner *p, const struct so_table_diff *d, struct 
         if (d->from[f] != NULL)
             rc = survey_kept_column(p, d, f, loss);
         else if (field->required && !so_rebuild_fills(d, f))
-            rc = refuse_nulls(p, d, f, rows);
+            rc = refuse_new(p, d, f);
         bool refers = field->references_table.n > 0;
         if (rc == SO_OK && refers && (d->from[f] == NULL || so_diff_reference_changed(p, d, f)))
             rc = survey_reference(p, d, f);

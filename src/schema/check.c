@@ -8,6 +8,9 @@
 #include "core/utf8.h"
 #include "schema/op.h"
 
+/* What needs much stack must not be inlined into the loop over instructions: that one nests deeply. */
+#define NOINLINE __attribute__((noinline))
+
 static void fail_run(struct so_run *run, int rc, const char *why)
 {
     if (run->rc == SO_OK) {
@@ -55,10 +58,10 @@ static bool is_strict_integer(const struct so_json *v)
 
 static inline bool string_is(const struct so_json *v, const struct so_json *want)
 {
-    return v->len == want->len && memcmp(v->u.text, want->u.text, v->len) == 0;
+    return v->len == want->len && so_bytes_eq(v->u.text, want->u.text, v->len);
 }
 
-static bool check_enum(const struct so_enum_plan *plan, const struct so_json *v)
+NOINLINE static bool check_enum(const struct so_enum_plan *plan, const struct so_json *v)
 {
     if (plan->slots != NULL) {
         uint32_t at = (uint32_t)so_json_hash(v, 0) & plan->mask;
@@ -79,10 +82,31 @@ static bool check_enum(const struct so_enum_plan *plan, const struct so_json *v)
     return false;
 }
 
-static bool check_limit(const struct so_json *v, const struct so_json *limit, unsigned allowed)
+NOINLINE static int compare_numbers(const struct so_json *v, const struct so_number_plan *plan)
 {
-    int order = so_json_number_cmp(v, limit);
+    struct so_short brief;
+    if (plan->is_short && plan->brief.scale == 0 && v->type == SO_JSON_NUMBER) {
+        int order = so_order_to_integer(v, plan->brief.digits);
+        if (order != 2)
+            return order;
+    }
+    if (plan->is_short && so_short_read(v, &brief))
+        return so_short_compare(brief, plan->brief);
+    return so_json_number_cmp(v, plan->value);
+}
+
+static bool check_limit(const struct so_json *v, const struct so_number_plan *plan, unsigned allowed)
+{
+    int order = compare_numbers(v, plan);
     return (allowed & (order < 0 ? LIMIT_LESS : order == 0 ? LIMIT_EQUAL : LIMIT_GREATER)) != 0;
+}
+
+static bool check_multiple(const struct so_json *v, const struct so_number_plan *plan)
+{
+    struct so_short brief;
+    if (plan->is_short && so_short_read(v, &brief))
+        return so_short_is_multiple(brief, plan->brief);
+    return so_json_number_is_multiple(v, plan->value);
 }
 
 /* A code point takes 1 to 4 bytes, so most texts need no counting. */
@@ -98,6 +122,47 @@ static bool is_at_most_long(const struct so_json *v, uint64_t max)
     if (v->len <= max)
         return true;
     return v->len / 4 <= max && so_utf8_length(so_json_str(v)) <= max;
+}
+
+static inline bool value_holds(struct so_run *run, const struct so_op *op, const struct so_json *v)
+{
+    switch ((enum so_op_code)op->code) {
+    case OP_INTEGER: return so_json_is_integer(v);
+    case OP_STRICT_INTEGER: return is_strict_integer(v);
+    case OP_STRING_IS: return string_is(v, op->u.p);
+    case OP_EQUALS: return so_json_eq(v, op->u.p);
+    case OP_ENUM: return check_enum(op->u.p, v);
+    case OP_INT_MIN: return v->u.i >= op->u.i;
+    case OP_INT_MAX: return v->u.i <= op->u.i;
+    case OP_INT_MULTIPLE: return v->u.i % op->u.i == 0;
+    case OP_NUMBER_LIMIT: return check_limit(v, op->u.p, op->flag);
+    case OP_MULTIPLE: return check_multiple(v, op->u.p);
+    case OP_MIN_LENGTH: return is_at_least_long(v, op->u.n);
+    case OP_MAX_LENGTH: return is_at_most_long(v, op->u.n);
+    case OP_PATTERN: return so_check_regex(run, op->u.p, so_json_str(v));
+    case OP_FORMAT: return ((const struct so_format *)op->u.p)->check(so_json_str(v));
+    case OP_MIN_COUNT: return v->len >= op->u.n;
+    case OP_MAX_COUNT: return v->len <= op->u.n;
+    default: return false;
+    }
+}
+
+static inline bool values_hold(struct so_run *run, const struct so_op *op, const struct so_json *v)
+{
+    for (; op->code != OP_PASS; op++)
+        if (!value_holds(run, op, v))
+            return false;
+    return true;
+}
+
+/* so_run_node() for members and items: most of them are plain values, which need no instructions that nest. */
+static inline bool run_child(struct so_run *run, const struct so_node *node, const struct so_json *v)
+{
+    int32_t pc = node->entry[v->type];
+    if (pc <= PC_FAIL)
+        return pc == PC_PASS;
+    const struct so_op *op = &run->schema->ops[pc];
+    return op->only_values ? values_hold(run, op, v) : so_run_at(run, pc, v);
 }
 
 /* ---- arrays ---- */
@@ -138,7 +203,7 @@ static bool unique_by_hash(const struct so_json *array, struct unique_slot *slot
     return true;
 }
 
-bool so_check_unique(struct so_run *run, const struct so_json *array, uint32_t *out_first, uint32_t *out_second)
+NOINLINE bool so_check_unique(struct so_run *run, const struct so_json *array, uint32_t *out_first, uint32_t *out_second)
 {
     if (array->len <= UNIQUE_PAIRS_MAX)
         return unique_by_pairs(array, out_first, out_second);
@@ -164,8 +229,8 @@ bool so_check_unique(struct so_run *run, const struct so_json *array, uint32_t *
 static bool check_all_items(struct so_run *run, const struct so_node *node, const struct so_json *v)
 {
     charge(run, v->len);
-    for (const struct so_json *item = v->u.items, *end = item + v->len; item < end; item++)
-        if (!so_run_node(run, node, item))
+    for (uint32_t i = 0; i < v->len; i++)
+        if (!run_child(run, node, &v->u.items[i]))
             return false;
     return true;
 }
@@ -175,10 +240,10 @@ static bool check_items(struct so_run *run, const struct so_items_plan *plan, co
     charge(run, v->len);
     uint32_t i = 0;
     for (; i < v->len && i < plan->prefix->count; i++)
-        if (!so_run_node(run, plan->prefix->nodes[i], &v->u.items[i]))
+        if (!run_child(run, plan->prefix->nodes[i], &v->u.items[i]))
             return false;
     for (; plan->rest != NULL && i < v->len; i++)
-        if (!so_run_node(run, plan->rest, &v->u.items[i]))
+        if (!run_child(run, plan->rest, &v->u.items[i]))
             return false;
     return true;
 }
@@ -188,7 +253,7 @@ static bool check_contains(struct so_run *run, const struct so_rule *rule, const
     uint64_t found = 0, min = rule->u.contains.min, max = rule->u.contains.max;
     charge(run, v->len);
     for (uint32_t i = 0; i < v->len; i++) {
-        if (!so_run_node(run, rule->u.contains.node, &v->u.items[i]))
+        if (!run_child(run, rule->u.contains.node, &v->u.items[i]))
             continue;
         if (++found > max)
             return false;
@@ -210,7 +275,7 @@ static bool check_required(const struct so_name_list *names, const struct so_jso
     return true;
 }
 
-static bool check_dependencies(struct so_run *run, const struct so_dependency_plan *plan, const struct so_json *v)
+NOINLINE static bool check_dependencies(struct so_run *run, const struct so_dependency_plan *plan, const struct so_json *v)
 {
     const struct so_rule *rule = plan->rule;
     charge(run, rule->u.dependencies.count);
@@ -224,12 +289,12 @@ static bool check_dependencies(struct so_run *run, const struct so_dependency_pl
     return true;
 }
 
-static bool check_names(struct so_run *run, const struct so_node *node, const struct so_json *v)
+NOINLINE static bool check_names(struct so_run *run, const struct so_node *node, const struct so_json *v)
 {
     charge(run, v->len);
     for (uint32_t i = 0; i < v->len; i++) {
         struct so_json name = so_name_value(&v->u.members[i]);
-        if (!so_run_node(run, node, &name))
+        if (!run_child(run, node, &name))
             return false;
     }
     return true;
@@ -243,7 +308,7 @@ static bool check_patterns(struct so_run *run, const struct so_rule *patterns, c
         if (!so_check_regex(run, p->regex, so_json_key(m)))
             continue;
         *known = true;
-        if (!so_run_node(run, p->node, &m->value))
+        if (!run_child(run, p->node, &m->value))
             return false;
     }
     return true;
@@ -254,7 +319,8 @@ static bool check_object(struct so_run *run, const struct so_object_plan *plan, 
 {
     uint64_t seen = 0;
     charge(run, v->len);
-    for (const struct so_json_member *m = v->u.members, *end = m + v->len; m < end; m++) {
+    for (uint32_t i = 0; i < v->len; i++) {
+        const struct so_json_member *m = &v->u.members[i];
         int32_t at = so_table_find(plan->table, m);
         bool known = false;
         if (at >= 0) {
@@ -262,12 +328,12 @@ static bool check_object(struct so_run *run, const struct so_object_plan *plan, 
             if (p->required >= 0)
                 seen |= 1ULL << p->required;
             known = p->declared;
-            if (p->node != NULL && !so_run_node(run, p->node, &m->value))
+            if (p->node != NULL && !run_child(run, p->node, &m->value))
                 return false;
         }
         if (plan->patterns != NULL && !check_patterns(run, plan->patterns, m, &known))
             return false;
-        if (!known && plan->additional != NULL && !so_run_node(run, plan->additional, &m->value))
+        if (!known && plan->additional != NULL && !run_child(run, plan->additional, &m->value))
             return false;
     }
     return seen == plan->required;
@@ -275,25 +341,32 @@ static bool check_object(struct so_run *run, const struct so_object_plan *plan, 
 
 /* ---- combinations ---- */
 
-static bool check_any(struct so_run *run, const struct so_op *op, const struct so_json *v)
+/* Whether the branch is ruled out without running it. */
+static inline bool is_guarded(struct so_run *run, const struct so_choice_plan *plan, uint32_t i, const struct so_json *v)
 {
-    const int32_t *pcs = op->u.p;
-    for (int32_t i = 0; i < op->pc; i++)
-        if (so_run_at(run, pcs[i], v))
+    if (plan->guards == NULL || plan->guards[i].name == NULL)
+        return false;
+    const struct so_json *tag = so_find_name(v, plan->guards[i].name);
+    return tag != NULL && !run_child(run, plan->guards[i].node, tag);
+}
+
+static bool check_any(struct so_run *run, const struct so_choice_plan *plan, const struct so_json *v)
+{
+    for (uint32_t i = 0; i < plan->count; i++)
+        if (!is_guarded(run, plan, i, v) && so_run_at(run, plan->pcs[i], v))
             return true;
     return false;
 }
 
-static bool check_one(struct so_run *run, const struct so_op *op, const struct so_json *v)
+static bool check_one(struct so_run *run, const struct so_choice_plan *plan, const struct so_json *v)
 {
-    const int32_t *pcs = op->u.p;
     uint32_t passed = 0;
-    for (int32_t i = 0; i < op->pc && passed < 2; i++)
-        passed += so_run_at(run, pcs[i], v);
+    for (uint32_t i = 0; i < plan->count && passed < 2; i++)
+        passed += !is_guarded(run, plan, i, v) && so_run_at(run, plan->pcs[i], v);
     return passed == 1;
 }
 
-static bool check_unevaluated(struct so_run *run, const struct so_unevaluated_plan *plan, const struct so_json *v)
+NOINLINE static bool check_unevaluated(struct so_run *run, const struct so_unevaluated_plan *plan, const struct so_json *v)
 {
     struct so_marks marks;
     if (v->len == 0)
@@ -305,7 +378,7 @@ static bool check_unevaluated(struct so_run *run, const struct so_unevaluated_pl
     bool good = true;
     for (uint32_t i = 0; i < v->len && good; i++)
         if (!so_marks_has(&marks, i))
-            good = so_run_node(run, plan->node, v->type == SO_JSON_ARRAY ? &v->u.items[i] : &v->u.members[i].value);
+            good = run_child(run, plan->node, v->type == SO_JSON_ARRAY ? &v->u.items[i] : &v->u.members[i].value);
     so_marks_deinit(&marks);
     return good;
 }
@@ -319,23 +392,7 @@ static bool run_ops(struct so_run *run, int32_t pc, const struct so_json *v)
         case OP_FAIL: return false;
         case OP_JUMP: op = &run->schema->ops[op->pc] - 1; break;
         case OP_CALL: good = so_run_at(run, op->pc, v); break;
-        case OP_INTEGER: good = so_json_is_integer(v); break;
-        case OP_STRICT_INTEGER: good = is_strict_integer(v); break;
-        case OP_STRING_IS: good = string_is(v, op->u.p); break;
-        case OP_EQUALS: good = so_json_eq(v, op->u.p); break;
-        case OP_ENUM: good = check_enum(op->u.p, v); break;
-        case OP_INT_MIN: good = v->u.i >= op->u.i; break;
-        case OP_INT_MAX: good = v->u.i <= op->u.i; break;
-        case OP_INT_MULTIPLE: good = v->u.i % op->u.i == 0; break;
-        case OP_NUMBER_LIMIT: good = check_limit(v, op->u.p, op->flag); break;
-        case OP_MULTIPLE: good = so_json_number_is_multiple(v, op->u.p); break;
-        case OP_MIN_LENGTH: good = is_at_least_long(v, op->u.n); break;
-        case OP_MAX_LENGTH: good = is_at_most_long(v, op->u.n); break;
-        case OP_PATTERN: good = so_check_regex(run, op->u.p, so_json_str(v)); break;
-        case OP_FORMAT: good = ((const struct so_format *)op->u.p)->check(so_json_str(v)); break;
         case OP_CONTENT: good = so_check_content(run, op->u.p, so_json_str(v)); break;
-        case OP_MIN_COUNT: good = v->len >= op->u.n; break;
-        case OP_MAX_COUNT: good = v->len <= op->u.n; break;
         case OP_UNIQUE: {
             uint32_t first, second;
             good = so_check_unique(run, v, &first, &second);
@@ -349,13 +406,13 @@ static bool run_ops(struct so_run *run, int32_t pc, const struct so_json *v)
         case OP_DEPENDENCIES: good = check_dependencies(run, op->u.p, v); break;
         case OP_PROPERTY_NAMES: good = check_names(run, op->u.p, v); break;
         case OP_OBJECT: good = check_object(run, op->u.p, v); break;
-        case OP_ANY: good = check_any(run, op, v); break;
-        case OP_ONE: good = check_one(run, op, v); break;
+        case OP_ANY: good = check_any(run, op->u.p, v); break;
+        case OP_ONE: good = check_one(run, op->u.p, v); break;
         case OP_NOT: good = !so_run_at(run, op->pc, v); break;
         case OP_IF: good = so_run_at(run, ((const int32_t *)op->u.p)[!so_run_at(run, op->pc, v)], v); break;
         case OP_UNEVALUATED_ITEMS:
         case OP_UNEVALUATED_PROPERTIES: good = check_unevaluated(run, op->u.p, v); break;
-        case OP_COUNT: return false;
+        default: good = value_holds(run, op, v); break;
         }
         if (!good)
             return false;

@@ -61,7 +61,7 @@ const struct so_json *so_find_name(const struct so_json *object, const struct so
 {
     const struct so_json_member *m = object->u.members;
     for (uint32_t i = object->len; i-- > 0;)
-        if (m[i].key_hash == name->hash && so_str_eq(so_json_key(&m[i]), name->text))
+        if (m[i].key_hash == name->hash && m[i].key_len == name->text.n && so_bytes_eq(m[i].key, name->text.p, name->text.n))
             return &m[i].value;
     return NULL;
 }

@@ -268,7 +268,7 @@ static int read_char_escape(struct translator *t, bool in_class, int32_t *out)
         return fault(t, start, "a lone \\ at the end");
     const char *control = c == '\0' ? NULL : strchr(CONTROLS, c);
     if (control != NULL && is_letter(c)) {
-        *out = control[1];
+        *out = (unsigned char)control[1];
         t->at += 2;
     } else if (c == 'c') {
         if (!is_letter(peek(t, 2)))

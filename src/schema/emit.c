@@ -10,6 +10,7 @@
 
 #include "core/mem.h"
 #include "schema/compile.h"
+#include "schema/evaluated.h"
 #include "schema/inplace.h"
 #include "schema/op.h"
 
@@ -68,7 +69,7 @@ static void *make(struct emitter *e, size_t count, size_t size)
 /* Makes passing at `pc` a condition of the sequence: short ones are copied. */
 static void require_pc(struct emitter *e, struct sequence *s, int32_t pc)
 {
-    if (pc == PC_PASS)
+    if (pc == PC_PASS || e->no_memory)
         return;
     if (pc == PC_FAIL) {
         s->fails = true;
@@ -82,8 +83,11 @@ static void require_pc(struct emitter *e, struct sequence *s, int32_t pc)
         push(e, s, (struct so_op){.code = OP_CALL, .pc = pc});
         return;
     }
-    for (uint32_t i = 0; i < n; i++)
-        push(e, s, e->program.ops[(uint32_t)pc + i]);
+    for (uint32_t i = 0; i < n; i++) {
+        struct so_op op = e->program.ops[(uint32_t)pc + i];
+        op.only_values = 0;
+        push(e, s, op);
+    }
 }
 
 /* Its instructions are needed for every type; they are written later. */
@@ -160,24 +164,41 @@ static void hash_values(struct emitter *e, struct so_enum_plan *plan)
 
 static void emit_enum(struct emitter *e, struct sequence *s, const struct so_json *values, enum so_json_type type)
 {
+    uint32_t count = 0, first = 0;
+    for (uint32_t i = values->len; i-- > 0;)
+        if (may_equal(&values->u.items[i], type)) {
+            count++;
+            first = i;
+        }
+    if (count == 0) {
+        s->fails = true;
+        return;
+    }
+    if (count == 1 || type <= SO_JSON_TRUE) {
+        emit_equals(e, s, &values->u.items[first], type);
+        return;
+    }
     struct so_enum_plan *plan = make(e, 1, sizeof(*plan));
-    const struct so_json **fitting = make(e, values->len + 1U, sizeof(*fitting));
+    const struct so_json **fitting = make(e, count, sizeof(*fitting));
     if (plan == NULL || fitting == NULL)
         return;
     plan->values = fitting;
-    for (uint32_t i = 0; i < values->len; i++)
+    for (uint32_t i = first; i < values->len; i++)
         if (may_equal(&values->u.items[i], type))
             fitting[plan->count++] = &values->u.items[i];
-    if (plan->count <= 1 || type <= SO_JSON_TRUE) {
-        if (plan->count == 0)
-            s->fails = true;
-        else
-            emit_equals(e, s, fitting[0], type);
-        return;
-    }
     if (plan->count > ENUM_LINEAR_MAX)
         hash_values(e, plan);
     push_pointer(e, s, OP_ENUM, plan);
+}
+
+static const struct so_number_plan *number_plan(struct emitter *e, const struct so_json *value)
+{
+    struct so_number_plan *plan = make(e, 1, sizeof(*plan));
+    if (plan == NULL)
+        return NULL;
+    plan->value = value;
+    plan->is_short = so_short_read(value, &plan->brief);
+    return plan;
 }
 
 static void emit_limit(struct emitter *e, struct sequence *s, const struct so_rule *rule, enum so_json_type type)
@@ -194,7 +215,7 @@ static void emit_limit(struct emitter *e, struct sequence *s, const struct so_ru
         return;
     }
     unsigned flag = (low ? LIMIT_GREATER : LIMIT_LESS) | (exclusive ? 0U : LIMIT_EQUAL);
-    push(e, s, (struct so_op){.code = OP_NUMBER_LIMIT, .flag = (uint8_t)flag, .u.p = rule->value});
+    push(e, s, (struct so_op){.code = OP_NUMBER_LIMIT, .flag = (uint8_t)flag, .u.p = number_plan(e, rule->value)});
 }
 
 static void emit_multiple(struct emitter *e, struct sequence *s, const struct so_rule *rule, enum so_json_type type)
@@ -205,7 +226,7 @@ static void emit_multiple(struct emitter *e, struct sequence *s, const struct so
             push(e, s, (struct so_op){.code = OP_INT_MULTIPLE, .u.i = of});
         return;
     }
-    push_pointer(e, s, OP_MULTIPLE, rule->value);
+    push_pointer(e, s, OP_MULTIPLE, number_plan(e, rule->value));
 }
 
 static void emit_content(struct emitter *e, struct sequence *s, const struct so_node *node, const struct so_rule *rule)
@@ -341,16 +362,34 @@ static void emit_dependencies(struct emitter *e, struct sequence *s, const struc
 /* The ways that this type can take through anyOf or oneOf. */
 struct ways {
     int32_t *pcs;
+    struct so_guard *guards;
     uint32_t count, certain; /* `certain` of them always pass */
+    bool guarded;
 };
+
+/* A property of the node, or of what it refers to, that only certain values have. */
+static struct so_guard find_guard(struct emitter *e, const struct so_node *node, unsigned depth)
+{
+    const struct so_rule *properties = so_node_rule(node, RULE_PROPERTIES), *ref = so_node_rule(node, RULE_REF);
+    for (uint32_t i = 0; i < property_count(properties); i++) {
+        struct so_property *p = &properties->u.properties.items[i];
+        if (so_node_rule(p->node, RULE_CONST) != NULL || so_node_rule(p->node, RULE_ENUM) != NULL)
+            return (struct so_guard){&p->name, later(e, p->node)};
+    }
+    return ref != NULL && depth < 4 ? find_guard(e, ref->u.node, depth + 1) : (struct so_guard){NULL, NULL};
+}
 
 static struct ways find_ways(struct emitter *e, const struct so_rule *rule, enum so_json_type type)
 {
-    struct ways w = {make(e, rule->u.list.count, sizeof(*w.pcs)), 0, 0};
-    for (uint32_t i = 0; w.pcs != NULL && i < rule->u.list.count; i++) {
+    uint32_t count = rule->u.list.count;
+    struct ways w = {make(e, count, sizeof(*w.pcs)), make(e, count, sizeof(*w.guards)), 0, 0, false};
+    for (uint32_t i = 0; !e->no_memory && i < count; i++) {
         int32_t pc = emit_node(e, rule->u.list.nodes[i], type);
         if (pc == PC_FAIL)
             continue;
+        if (type == SO_JSON_OBJECT)
+            w.guards[w.count] = find_guard(e, rule->u.list.nodes[i], 0);
+        w.guarded = w.guarded || w.guards[w.count].name != NULL;
         w.certain += pc == PC_PASS;
         w.pcs[w.count++] = pc;
     }
@@ -363,12 +402,16 @@ static void emit_choice(struct emitter *e, struct sequence *s, const struct so_r
     bool one = rule->code == RULE_ONE_OF;
     if (e->no_memory || (!one && w.certain > 0))
         return;
-    if (w.count == 0 || (one && w.certain > 1))
+    if (w.count == 0 || (one && w.certain > 1)) {
         s->fails = true;
-    else if (w.count == 1)
+    } else if (w.count == 1) {
         require_pc(e, s, w.pcs[0]);
-    else
-        push(e, s, (struct so_op){.code = one ? OP_ONE : OP_ANY, .pc = (int32_t)w.count, .u.p = w.pcs});
+    } else {
+        struct so_choice_plan *plan = make(e, 1, sizeof(*plan));
+        if (plan != NULL)
+            *plan = (struct so_choice_plan){w.pcs, w.guarded ? w.guards : NULL, w.count};
+        push_pointer(e, s, one ? OP_ONE : OP_ANY, plan);
+    }
 }
 
 static void emit_not(struct emitter *e, struct sequence *s, const struct so_rule *rule, enum so_json_type type)
@@ -394,10 +437,58 @@ static void emit_if(struct emitter *e, struct sequence *s, const struct so_rule 
         push(e, s, (struct so_op){.code = OP_IF, .pc = condition, .u.p = pcs});
 }
 
+static struct so_str evaluated_key(const void *arg, uint32_t i) { return ((const struct so_evaluated *)arg)->names[i]; }
+
+/* Whether the plan walks the members already, and its properties are all that is known. */
+static bool covers(const struct so_object_plan *plan, const struct so_evaluated *known)
+{
+    if (plan->additional != NULL || plan->patterns != NULL)
+        return false;
+    for (uint32_t i = 0; i < known->count; i++) {
+        struct so_str name = known->names[i];
+        struct so_json_member m = {.key = name.p, .key_len = (uint32_t)name.n, .key_hash = so_json_key_hash(name)};
+        int32_t at = so_table_find(plan->table, &m);
+        if (at < 0 || !plan->properties[at].declared)
+            return false;
+    }
+    return true;
+}
+
+/* As additionalProperties beside all those names. */
+static void emit_rest(struct emitter *e, struct sequence *s, const struct so_evaluated *known, struct so_node *rest)
+{
+    struct so_object_plan *plan = make(e, 1, sizeof(*plan));
+    struct so_op *last = s->count > 0 ? &s->ops[s->count - 1] : NULL;
+    if (plan != NULL && last != NULL && last->code == OP_OBJECT && covers(last->u.p, known)) {
+        *plan = *(const struct so_object_plan *)last->u.p; /* the old one may belong to another sequence, too */
+        plan->additional = later(e, rest);
+        last->u.p = plan;
+        return;
+    }
+    struct so_plan_property *rows = make(e, known->count + 1U, sizeof(*rows));
+    struct so_table *table = so_table_make(e->arena, known->count, evaluated_key, known);
+    if (plan == NULL || rows == NULL || table == NULL) {
+        e->no_memory = true;
+        return;
+    }
+    for (uint32_t i = 0; i < known->count; i++)
+        rows[i] = (struct so_plan_property){NULL, -1, true};
+    *plan = (struct so_object_plan){table, rows, 0, NULL, later(e, rest)};
+    push_pointer(e, s, OP_OBJECT, plan);
+}
+
 static void emit_unevaluated(struct emitter *e, struct sequence *s, const struct so_node *node, const struct so_rule *rule)
 {
+    struct so_evaluated known = {.names = NULL};
     if (accepts_all(rule->u.node))
         return;
+    bool is_static = rule->code == RULE_UNEVALUATED_PROPERTIES && so_collect_evaluated(e->arena, node, rule, &known);
+    e->no_memory = e->no_memory || known.no_memory;
+    if (is_static) {
+        if (!known.all)
+            emit_rest(e, s, &known, rule->u.node);
+        return;
+    }
     struct so_unevaluated_plan *plan = make(e, 1, sizeof(*plan));
     if (plan == NULL)
         return;
@@ -494,6 +585,14 @@ static void emit_rules(struct emitter *e, struct sequence *s, struct so_node *no
     }
 }
 
+static bool has_only_values(const struct sequence *s)
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->ops[i].code < OP_INTEGER || s->ops[i].code > OP_MAX_COUNT)
+            return false;
+    return true;
+}
+
 /* Puts a finished sequence into the program, unless the node's sequence for another type is the same. */
 static int32_t place(struct emitter *e, const struct so_node *node, struct sequence *s)
 {
@@ -505,6 +604,7 @@ static int32_t place(struct emitter *e, const struct so_node *node, struct seque
         return s->ops[0].pc;
     if (s->ops[s->count - 1].code == OP_CALL)
         s->ops[s->count - 1].code = OP_JUMP;
+    s->ops[0].only_values = has_only_values(s);
     for (int type = 0; type < 8; type++) {
         int32_t pc = node->entry[type];
         if (pc > PC_FAIL && e->program.count - (uint32_t)pc > s->count &&

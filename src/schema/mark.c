@@ -85,8 +85,11 @@ static void mark_in_place(struct so_run *run, const struct so_rule *rule, const 
     case RULE_ANY_OF:
     case RULE_ONE_OF:
         for (uint32_t i = 0; i < rule->u.list.count; i++)
-            if (so_run_node(run, rule->u.list.nodes[i], v))
+            if (so_run_node(run, rule->u.list.nodes[i], v)) {
                 so_mark(run, rule->u.list.nodes[i], v, marks, false);
+                if (rule->code == RULE_ONE_OF)
+                    break; /* no other one passes */
+            }
         break;
     case RULE_IF: {
         bool holds = so_run_node(run, rule->u.branch.condition, v);

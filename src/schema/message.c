@@ -10,7 +10,7 @@
 #include "schema/walk.h"
 #include "json/write.h"
 
-enum { SHOWN_MAX = 60, ENUM_SHOWN_MAX = 200, TITLE_MAX = 120, MESSAGE_MAX = 4096 };
+enum { SHOWN_MAX = 60, ENUM_SHOWN_MAX = 200, TITLE_MAX = 120, MESSAGE_MAX = 4096, SUGGESTIONS_MAX = 500 };
 
 static const struct {
     uint8_t rule;
@@ -191,17 +191,22 @@ static void put_description(struct sentence *s)
                       SO_STR_ARG(so_str_slice(text, 0, so_utf8_cut(text.p, so_min_size(text.n, TITLE_MAX)))));
 }
 
-/* The properties that `node`, and what applies beside it, declares. */
-static struct so_str suggest_property(const struct so_node *node, struct so_str name, struct so_str best, unsigned depth)
+/* The properties that `node`, and what applies beside it, declares; `budget` counts names and nodes looked at. */
+static struct so_str suggest_property(const struct so_node *node, struct so_str name, struct so_str best, unsigned depth,
+                                      unsigned *budget)
 {
-    for (uint32_t i = 0; i < node->rule_count && depth < 4; i++) {
+    for (uint32_t i = 0; i < node->rule_count && depth < 8; i++) {
         const struct so_rule *r = &node->rules[i];
-        for (uint32_t j = 0; r->code == RULE_PROPERTIES && j < r->u.properties.count && j < 500; j++)
+        for (uint32_t j = 0; r->code == RULE_PROPERTIES && j<r->u.properties.count && * budget> 0; j++, --*budget)
             best = so_suggest(name, best, r->u.properties.items[j].name.text);
-        if (r->code == RULE_REF)
-            best = suggest_property(r->u.node, name, best, depth + 1);
-        for (uint32_t j = 0; r->code == RULE_ALL_OF && j < r->u.list.count; j++)
-            best = suggest_property(r->u.list.nodes[j], name, best, depth + 1);
+        if (r->code == RULE_REF && *budget > 0) {
+            --*budget;
+            best = suggest_property(r->u.node, name, best, depth + 1, budget);
+        }
+        for (uint32_t j = 0; r->code == RULE_ALL_OF && j<r->u.list.count && * budget> 0; j++) {
+            --*budget;
+            best = suggest_property(r->u.list.nodes[j], name, best, depth + 1, budget);
+        }
     }
     return best;
 }
@@ -211,11 +216,12 @@ static void put_suggestion(struct sentence *s)
     const struct so_unit *u = s->unit;
     struct so_str best = {NULL, 0};
     if (u->rule != NULL && u->rule->code == RULE_ENUM && u->instance->type == SO_JSON_STRING) {
-        for (uint32_t i = 0; i < u->rule->value->len && i < 500; i++)
+        for (uint32_t i = 0; i < u->rule->value->len && i < SUGGESTIONS_MAX; i++)
             if (u->rule->value->u.items[i].type == SO_JSON_STRING)
                 best = so_suggest(so_json_str(u->instance), best, so_json_str(&u->rule->value->u.items[i]));
     } else if (u->rule == NULL && u->name.p != NULL && u->parent_node != NULL) {
-        best = suggest_property(u->parent_node, u->name, best, 0);
+        unsigned budget = SUGGESTIONS_MAX;
+        best = suggest_property(u->parent_node, u->name, best, 0, &budget);
     }
     if (best.p == NULL)
         return;

@@ -3,7 +3,9 @@
 #define SO_SCHEMA_OP_H
 
 #include "schema/program.h"
+#include "schema/short_number.h"
 
+/* OP_INTEGER to OP_MAX_COUNT look at one value only, without running other instructions. */
 enum so_op_code {
     OP_PASS,
     OP_FAIL,
@@ -17,15 +19,15 @@ enum so_op_code {
     OP_INT_MIN,   /* u.i; the instance is a SO_JSON_INT */
     OP_INT_MAX,
     OP_INT_MULTIPLE, /* u.i */
-    OP_NUMBER_LIMIT, /* u.p: struct so_json; flag: enum so_limit_flag */
-    OP_MULTIPLE,     /* u.p: struct so_json */
+    OP_NUMBER_LIMIT, /* u.p: struct so_number_plan; flag: enum so_limit_flag */
+    OP_MULTIPLE,     /* u.p: struct so_number_plan */
     OP_MIN_LENGTH,   /* u.n code points */
     OP_MAX_LENGTH,
     OP_PATTERN,   /* u.p: struct so_regex */
     OP_FORMAT,    /* u.p: struct so_format */
-    OP_CONTENT,   /* u.p: struct so_node, whose content rules assert */
     OP_MIN_COUNT, /* u.n: items or members */
     OP_MAX_COUNT,
+    OP_CONTENT, /* u.p: struct so_node, whose content rules assert */
     OP_UNIQUE,
     OP_ITEMS,             /* u.p: struct so_items_plan */
     OP_ALL_ITEMS,         /* u.p: struct so_node for every item */
@@ -35,7 +37,7 @@ enum so_op_code {
     OP_DEPENDENCIES,      /* u.p: struct so_dependency_plan */
     OP_PROPERTY_NAMES,    /* u.p: struct so_node */
     OP_OBJECT,            /* u.p: struct so_object_plan */
-    OP_ANY,               /* u.p: int32_t pcs, `pc` of them; one must pass */
+    OP_ANY,               /* u.p: struct so_choice_plan; one way must pass */
     OP_ONE,               /* exactly one must */
     OP_NOT,               /* pc must fail */
     OP_IF,                /* pc; u.p: two int32_t pcs, then and else */
@@ -45,6 +47,24 @@ enum so_op_code {
 };
 
 enum so_limit_flag { LIMIT_LESS = 1, LIMIT_EQUAL = 2, LIMIT_GREATER = 4 }; /* how the instance may compare */
+
+struct so_number_plan {
+    const struct so_json *value;
+    struct so_short brief; /* the same */
+    bool is_short;
+};
+
+/* A member whose value tells at once that a branch is not meant: {"kind": {"const": ...}}. */
+struct so_guard {
+    const struct so_name *name; /* NULL: no such member */
+    const struct so_node *node; /* what it must be, if it is there */
+};
+
+struct so_choice_plan {
+    const int32_t *pcs;
+    const struct so_guard *guards; /* one for each, or NULL when nobody has one */
+    uint32_t count;
+};
 
 struct so_enum_plan {
     const struct so_json **values; /* those of the instance's type only */

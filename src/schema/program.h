@@ -121,7 +121,7 @@ struct so_node {
 struct so_op {
     uint8_t code; /* enum so_op_code, emit.h */
     uint8_t flag;
-    uint16_t small;
+    uint16_t only_values; /* in the first of a sequence: there is nothing but OP_INTEGER to OP_MAX_COUNT in it */
     int32_t pc;
     union {
         int64_t i;

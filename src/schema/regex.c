@@ -16,9 +16,19 @@ enum {
     MATCH_HEAP_KIB_MAX = 4096
 };
 
+/* Patterns that need no regular expression. */
+enum kind {
+    KIND_REGEX,
+    KIND_PREFIX, /* ^text */
+    KIND_WHOLE,  /* ^text$ */
+    KIND_ALL     /* .* and the empty pattern */
+};
+
 struct so_regex {
-    pcre2_code *code;
+    pcre2_code *code; /* of KIND_REGEX */
     bool has_jit;
+    enum kind kind;
+    struct so_str literal; /* of KIND_PREFIX and KIND_WHOLE */
 };
 
 static void *take_memory(size_t size, void *arg)
@@ -85,6 +95,38 @@ static struct matcher *make_matcher(void)
     return m;
 }
 
+/* Characters that stand for themselves. */
+static bool is_literal(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("-_ :/@#%&=~,;'\"!<>", c) != NULL);
+}
+
+/* Tells the simple patterns; false when memory ran out. */
+static bool find_kind(struct so_arena *arena, struct so_str pattern, struct so_regex *r)
+{
+    if (pattern.n == 0 || so_str_eq_c(pattern, ".*") || so_str_eq_c(pattern, "^.*"))
+        r->kind = KIND_ALL;
+    if (r->kind == KIND_ALL || pattern.p[0] != '^')
+        return true;
+    bool whole = pattern.p[pattern.n - 1] == '$';
+    size_t end = pattern.n - whole, n = 0;
+    char *text = so_alloc_text(arena, pattern.n);
+    if (text == NULL)
+        return false;
+    for (size_t i = 1; i < end; i++) {
+        bool escaped =
+            pattern.p[i] == '\\' && i + 1 < end && pattern.p[i + 1] != '\0' && strchr("./-\\$^+*?()[]{}|", pattern.p[i + 1]);
+        if (!escaped && !is_literal(pattern.p[i]))
+            return true;
+        i += escaped;
+        text[n++] = pattern.p[i];
+    }
+    r->kind = whole ? KIND_WHOLE : KIND_PREFIX;
+    r->literal = so_str(text, n);
+    return true;
+}
+
 static void free_regex(void *p) { pcre2_code_free(((struct so_regex *)p)->code); }
 
 static int compile(struct so_regex *r, struct so_str text, struct so_err *err)
@@ -119,6 +161,12 @@ int so_regex_new(struct so_arena *arena, struct so_str pattern, const struct so_
     struct so_regex *r = so_alloc_zero(arena, sizeof(*r));
     if (r == NULL)
         return so_err_oom(err);
+    if (!find_kind(arena, pattern, r))
+        return so_err_oom(err);
+    if (r->kind != KIND_REGEX) {
+        *out = r;
+        return SO_OK;
+    }
     struct so_buf text;
     so_buf_init(&text, 16 * PATTERN_MAX);
     int rc = so_ecma_to_pcre(pattern, &text, err);
@@ -151,8 +199,17 @@ static bool is_ascii(struct so_str s)
     return (high & 0x8080808080808080ULL) == 0;
 }
 
+static enum so_regex_result search_literal(const struct so_regex *r, struct so_str text)
+{
+    bool found =
+        r->kind == KIND_ALL || (r->kind == KIND_WHOLE ? so_str_eq(text, r->literal) : so_str_starts(text, r->literal));
+    return found ? SO_REGEX_YES : SO_REGEX_NO;
+}
+
 enum so_regex_result so_regex_search(const struct so_regex *r, struct so_str text)
 {
+    if (r->kind != KIND_REGEX)
+        return search_literal(r, text);
     struct matcher *m = own_matcher != NULL ? own_matcher : make_matcher();
     if (m == NULL)
         return SO_REGEX_NOMEM;

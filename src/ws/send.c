@@ -1,18 +1,100 @@
-/* send.c: from messages to frames, and frames that many connections share. */
+/* send.c: from messages to frames, and frames that many connections share.
+ *
+ *   message --> [compressed] --> frame --> cork, while the peer's bytes are being read --> the stream, and its queue
+ *   shared frame --> the stream; behind its queue, when it has one: a list of references
+ *
+ * So a frame for ten thousand who do not read is in memory once, and what each has not read is still in order. */
 #include <stdatomic.h>
 
 #include "core/mem.h"
 #include "ws/ws_int.h"
 
+struct so_ws_frame {
+    atomic_uint refs;
+    struct so_str plain, compressed; /* head and payload; compressed.n is 0 when there is none */
+    char bytes[];
+};
+
+/* ---- what waits ---- */
+
+/* To the stream.  After a failure it is closed, and its closed() will tell. */
+static int put(struct so_ws *ws, struct so_str head, struct so_str body)
+{
+    int rc = so_http_stream_write(ws->stream, head, body);
+    ws->awaits_drained = so_http_stream_queued(ws->stream) > 0;
+    return rc;
+}
+
+/* Puts it at the end of the list; the stream has something queued, so drained() will come.  Out of memory the connection is
+ * dropped, since a message would be missing. */
+static int wait_with(struct so_ws *ws, struct so_ws_frame *frame, struct so_str bytes)
+{
+    struct so_ws_waiting *w = so_malloc(sizeof(*w));
+    if (w == NULL) {
+        so_http_stream_abort(ws->stream);
+        return SO_ENOMEM;
+    }
+    *w = (struct so_ws_waiting){.frame = so_ws_frame_ref(frame), .bytes = bytes};
+    if (ws->first == NULL)
+        ws->first = w;
+    else
+        ws->last->next = w;
+    ws->last = w;
+    ws->waiting += bytes.n;
+    return SO_OK;
+}
+
+/* The same with a copy. */
+static int wait_with_copy(struct so_ws *ws, struct so_str head, struct so_str body)
+{
+    struct so_ws_frame *frame = so_malloc(sizeof(*frame) + head.n + body.n);
+    if (frame == NULL) {
+        so_http_stream_abort(ws->stream);
+        return SO_ENOMEM;
+    }
+    atomic_init(&frame->refs, 1);
+    memcpy(frame->bytes, head.p, head.n);
+    memcpy(frame->bytes + head.n, body.p, body.n);
+    int rc = wait_with(ws, frame, so_str(frame->bytes, head.n + body.n));
+    so_ws_frame_unref(frame);
+    return rc;
+}
+
+static void drop_first(struct so_ws *ws)
+{
+    struct so_ws_waiting *w = ws->first;
+    ws->first = w->next;
+    ws->waiting -= w->bytes.n;
+    so_ws_frame_unref(w->frame);
+    so_free(w);
+}
+
+void so_ws_forget_waiting(struct so_ws *ws)
+{
+    while (ws->first != NULL)
+        drop_first(ws);
+}
+
+bool so_ws_send_waiting(struct so_ws *ws)
+{
+    ws->awaits_drained = false;
+    while (ws->first != NULL && !ws->awaits_drained) {
+        int rc = put(ws, ws->first->bytes, so_str("", 0));
+        drop_first(ws);
+        if (rc != SO_OK)
+            so_ws_forget_waiting(ws); /* the stream is closed */
+    }
+    return ws->first == NULL && !ws->awaits_drained;
+}
+
 /* ---- bytes ---- */
 
 void so_ws_cork(struct so_ws *ws) { ws->server->corked = ws; }
 
-/* After a failure the stream is closed, and its closed() will tell. */
 static int flush(struct so_ws *ws)
 {
     struct so_buf *cork = &ws->server->cork;
-    int rc = cork->len == 0 ? SO_OK : so_http_stream_write(ws->stream, so_buf_str(cork), so_str("", 0));
+    int rc = cork->len == 0 ? SO_OK : put(ws, so_buf_str(cork), so_str("", 0));
     so_buf_reset(cork);
     return rc;
 }
@@ -23,17 +105,20 @@ void so_ws_uncork(struct so_ws *ws)
     ws->server->corked = NULL;
 }
 
+static bool is_corked(const struct so_ws *ws) { return ws->server->corked == ws; }
+
 size_t so_ws_queued(const struct so_ws *ws)
 {
-    const struct so_ws_server *s = ws->server;
-    return so_http_stream_queued(ws->stream) + (s->corked == ws ? s->cork.len : 0);
+    return so_http_stream_queued(ws->stream) + ws->waiting + (is_corked(ws) ? ws->server->cork.len : 0);
 }
 
 static int write_bytes(struct so_ws *ws, struct so_str head, struct so_str body)
 {
     struct so_buf *cork = &ws->server->cork;
-    if (ws->server->corked != ws)
-        return so_http_stream_write(ws->stream, head, body);
+    if (ws->first != NULL) /* then the cork is empty: see write_shared() */
+        return wait_with_copy(ws, head, body);
+    if (!is_corked(ws))
+        return put(ws, head, body);
     if (head.n + body.n <= CORK_MAX - cork->len) {
         so_buf_put_str(cork, head);
         so_buf_put_str(cork, body);
@@ -43,17 +128,33 @@ static int write_bytes(struct so_ws *ws, struct so_str head, struct so_str body)
         return SO_ENOMEM;
     }
     int rc = flush(ws);
-    return rc != SO_OK ? rc : so_http_stream_write(ws->stream, head, body);
+    return rc != SO_OK ? rc : put(ws, head, body);
 }
 
-/* The same within the queue's limit. */
-static int write_frame(struct so_ws *ws, struct so_str head, struct so_str body)
+static int write_shared(struct so_ws *ws, struct so_ws_frame *frame, struct so_str bytes)
+{
+    int rc = is_corked(ws) ? flush(ws) : SO_OK;
+    if (rc != SO_OK)
+        return rc;
+    if (ws->awaits_drained)
+        return wait_with(ws, frame, bytes);
+    return put(ws, bytes, so_str("", 0));
+}
+
+/* Is there room for n more bytes?  If not, the connection is being closed. */
+static int check_queue(struct so_ws *ws, size_t n)
 {
     size_t queued = so_ws_queued(ws), max = ws->server->options.queue_max;
-    if (queued <= max && head.n + body.n <= max - queued)
-        return write_bytes(ws, head, body);
+    if (queued <= max && n <= max - queued)
+        return SO_OK;
     so_ws_close(ws, SO_WS_TRY_AGAIN_LATER, SO_STR("too much waits to be read"));
     return SO_EBUSY;
+}
+
+static int write_frame(struct so_ws *ws, struct so_str head, struct so_str body)
+{
+    int rc = check_queue(ws, head.n + body.n);
+    return rc != SO_OK ? rc : write_bytes(ws, head, body);
 }
 
 void so_ws_send_control(struct so_ws *ws, enum so_ws_opcode opcode, struct so_str payload)
@@ -96,6 +197,8 @@ static int deflate_message(struct so_ws *ws, struct so_str bytes)
 int so_ws_send(struct so_ws *ws, enum so_ws_opcode opcode, struct so_str bytes)
 {
     const struct so_ws_options *options = &ws->server->options;
+    if (opcode == SO_WS_CLOSE || (so_ws_is_control(opcode) && bytes.n > SO_WS_CONTROL_MAX))
+        return SO_EINVAL;
     if (ws->state != WS_OPEN)
         return SO_ECLOSED;
     bool is_worth_it = ws->deflate.is_on && !so_ws_is_control(opcode) && bytes.n >= options->rules.deflate.threshold;
@@ -115,12 +218,6 @@ int so_ws_send(struct so_ws *ws, enum so_ws_opcode opcode, struct so_str bytes)
 }
 
 /* ---- shared frames ---- */
-
-struct so_ws_frame {
-    atomic_uint refs;
-    struct so_str plain, compressed; /* head and payload; compressed.n is 0 when there is none */
-    char bytes[];
-};
 
 /* Writes a frame to `to`, and returns where it lies. */
 static struct so_str put_frame(char *to, enum so_ws_opcode opcode, bool is_compressed, struct so_str payload)
@@ -176,12 +273,14 @@ void so_ws_frame_unref(struct so_ws_frame *frame)
         so_free(frame);
 }
 
-int so_ws_send_frame(struct so_ws *ws, const struct so_ws_frame *frame)
+int so_ws_send_frame(struct so_ws *ws, struct so_ws_frame *frame)
 {
     const struct so_ws_deflate_terms *terms = &ws->deflate;
     if (ws->state != WS_OPEN)
         return SO_ECLOSED;
     /* A plain message goes by the window of a connection that keeps one (RFC 7692 section 6), so it is always right. */
     bool fits = terms->is_on && !terms->server_keeps_window && terms->server_bits == SO_WS_WINDOW_MAX;
-    return write_frame(ws, fits && frame->compressed.n > 0 ? frame->compressed : frame->plain, so_str("", 0));
+    struct so_str bytes = fits && frame->compressed.n > 0 ? frame->compressed : frame->plain;
+    int rc = check_queue(ws, bytes.n);
+    return rc != SO_OK ? rc : write_shared(ws, frame, bytes);
 }

@@ -15,17 +15,22 @@ const struct so_ws_options SO_WS_OPTIONS_DEFAULT = {
     .close_timeout_ms = 5 * 1000,
 };
 
-static bool is_receiving(const struct so_ws *ws) { return ws->server->corked == ws; }
-
 /* ---- the end ---- */
 
-/* Nothing more is said or heard.  Within so_ws_receive() the last words are still in the cork: on_bytes() closes then. */
+/* Ends the stream when the last words have been given to it: not while they are in the cork (on_bytes() comes back here) or
+ * wait for the socket (on_drained() does). */
+static void finish(struct so_ws *ws)
+{
+    if (ws->state == WS_DONE && ws->server->corked != ws && ws->first == NULL)
+        so_http_stream_close(ws->stream);
+}
+
+/* Nothing more is said or heard. */
 static void end(struct so_ws *ws)
 {
     ws->state = WS_DONE;
     so_deadline_remove(&ws->deadline);
-    if (!is_receiving(ws))
-        so_http_stream_close(ws->stream);
+    finish(ws);
 }
 
 /* code SO_WS_NO_CODE or 0: an empty close frame. */
@@ -105,6 +110,7 @@ static void on_expired(struct so_deadline *d, void *arg)
 
 static void on_bytes(struct so_http_stream *stream, struct so_str bytes, void *arg)
 {
+    (void)stream;
     struct so_ws *ws = arg;
     if (ws->state == WS_OPEN) /* any byte shows that the peer is there */
         so_deadline_put(&ws->server->deadlines, &ws->deadline, WAIT_QUIET);
@@ -113,15 +119,16 @@ static void on_bytes(struct so_http_stream *stream, struct so_str bytes, void *a
     so_ws_uncork(ws);
     if (ws->state != WS_OPEN)
         so_buf_deinit(&ws->message);
-    if (ws->state == WS_DONE)
-        so_http_stream_close(stream);
+    finish(ws);
 }
 
 static void on_drained(struct so_http_stream *stream, void *arg)
 {
     (void)stream;
     struct so_ws *ws = arg;
-    if (ws->state == WS_OPEN && ws->events->drained != NULL)
+    bool is_drained = so_ws_send_waiting(ws);
+    finish(ws);
+    if (is_drained && ws->state == WS_OPEN && ws->events->drained != NULL)
         ws->events->drained(ws, ws->arg);
 }
 
@@ -141,6 +148,7 @@ static void on_closed(struct so_http_stream *stream, void *arg)
     ws->events->closed(ws, ws->code, is_peers ? reason : so_str("", 0), ws->arg);
     so_deadline_remove(&ws->deadline);
     ws->server->count--;
+    so_ws_forget_waiting(ws);
     so_buf_deinit(&ws->message);
     so_ws_deflater_free(ws->deflater);
     so_ws_inflater_free(ws->inflater);

@@ -55,8 +55,8 @@ int so_ws_accept(struct so_ws_server *s, struct so_http_exchange *x, const struc
 struct so_str so_ws_protocol(const struct so_ws *ws); /* the subprotocol that was agreed on; p == NULL: none */
 
 /* Sends a message (or SO_WS_PING, SO_WS_PONG), compressed when that was agreed on and is worth it.  Text must be UTF-8.
- * SO_ECLOSED: closing or closed.  SO_EBUSY: the queue is full; the connection is being closed with 1013.  SO_ENOMEM: it was
- * dropped.  None of them needs an answer: closed() will tell. */
+ * SO_ECLOSED: closing or closed.  SO_EBUSY: the queue is full; the connection is being closed with 1013.  SO_ENOMEM: it is
+ * being dropped.  None of them needs an answer: closed() will tell.  SO_EINVAL: SO_WS_CLOSE, or a ping beyond 125 bytes. */
 int so_ws_send(struct so_ws *ws, enum so_ws_opcode opcode, struct so_str bytes) SO_MUST_CHECK;
 /* Begins the close handshake; code 0 sends an empty close frame.  Messages of the peer are dropped from here on.  A reason
  * is cut to SO_WS_REASON_MAX bytes. */
@@ -76,7 +76,8 @@ int so_ws_frame_new(struct so_ws_server *deflating, enum so_ws_opcode opcode, st
                     struct so_ws_frame **out) SO_MUST_CHECK;
 struct so_ws_frame *so_ws_frame_ref(struct so_ws_frame *frame);
 void so_ws_frame_unref(struct so_ws_frame *frame); /* NULL is fine */
-/* Like so_ws_send().  The caller's reference stays the caller's. */
-int so_ws_send_frame(struct so_ws *ws, const struct so_ws_frame *frame) SO_MUST_CHECK;
+/* Like so_ws_send(); the frame is not copied while it waits for a peer who does not read, but for the part that the socket
+ * took half of.  The caller's reference stays the caller's. */
+int so_ws_send_frame(struct so_ws *ws, struct so_ws_frame *frame) SO_MUST_CHECK;
 
 #endif

@@ -22,6 +22,13 @@ enum ws_state {
     WS_DONE     /* both are, or it makes no sense to wait */
 };
 
+/* A frame that waits for the socket, without being copied. */
+struct so_ws_waiting {
+    struct so_ws_waiting *next;
+    struct so_ws_frame *frame; /* a reference */
+    struct so_str bytes;       /* of it */
+};
+
 struct so_ws {
     struct so_ws_server *server;
     struct so_http_stream *stream; /* valid until its closed() */
@@ -33,10 +40,13 @@ struct so_ws {
     struct so_buf message; /* unmasked payload of the message under way; still compressed if it came so */
     struct so_ws_text text;
     struct so_ws_deflate_terms deflate;
-    struct so_ws_deflater *deflater; /* of its own only if the server keeps its window; made when first needed */
-    struct so_ws_inflater *inflater; /* of its own only if the client keeps its window */
-    uint8_t state;                   /* enum ws_state */
+    struct so_ws_deflater *deflater;    /* of its own only if the server keeps its window; made when first needed */
+    struct so_ws_inflater *inflater;    /* of its own only if the client keeps its window */
+    struct so_ws_waiting *first, *last; /* frames behind what the stream has queued already */
+    size_t waiting;                     /* bytes of them */
+    uint8_t state;                      /* enum ws_state */
     bool is_paused;
+    bool awaits_drained; /* something of ours is in the stream's queue: its drained() will come */
     uint8_t control_len;
     uint16_t code;                   /* for closed() */
     char control[SO_WS_CONTROL_MAX]; /* payload of the control frame under way; the peer's reason after its close frame */
@@ -67,6 +77,10 @@ void so_ws_send_control(struct so_ws *ws, enum so_ws_opcode opcode, struct so_st
 /* What is written until so_ws_uncork() goes out together. */
 void so_ws_cork(struct so_ws *ws);
 void so_ws_uncork(struct so_ws *ws);
+
+/* The socket takes bytes again: sends what waits, as far as it goes.  False when some still does. */
+bool so_ws_send_waiting(struct so_ws *ws);
+void so_ws_forget_waiting(struct so_ws *ws);
 
 /* ---- ws.c ---- */
 

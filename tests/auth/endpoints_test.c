@@ -236,7 +236,8 @@ static void the_key_set_verifies_tokens_and_holds_no_secret(void **state)
     struct so_jwks set = {0};
     struct so_err err = SO_ERR_INIT;
     struct so_json claims;
-    assert_int_equal(at(&keys, "/keys")->len, 1);
+    assert_int_equal(at(&keys, "/keys")->len, 2); /* the current key, and the next one before it is needed */
+    assert_null(at(&keys, "/keys/1/d"));
     assert_string_equal(text(&keys, "/keys/0/kty"), "EC");
     assert_string_equal(text(&keys, "/keys/0/alg"), "ES256");
     assert_true(strlen(text(&keys, "/keys/0/kid")) > 0);

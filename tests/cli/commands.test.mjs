@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 
 import { scratch, socle } from "../lib/cli.mjs";
-import { makeApp, Server } from "../lib/server.mjs";
+import { makeApp, ROOT, Server } from "../lib/server.mjs";
 
 describe("socle", () => {
   it("prints help on stdout and fails without a command", () => {
@@ -18,7 +18,7 @@ describe("socle", () => {
     assert.equal(unknown.code, 2);
     assert.match(unknown.err, /no command "nothing"/);
   });
-  for (const command of ["init", "dev", "serve", "migrate", "config", "jwt", "json", "schema"])
+  for (const command of ["init", "dev", "serve", "migrate", "config", "keys", "jwt", "json", "schema", "ws"])
     it(`${command} has help`, () => {
       const { code, out } = socle([command, "--help"]);
       assert.equal(code, 0);
@@ -89,6 +89,18 @@ describe("jwt", () => {
     assert.match(err, /not verified/);
   });
   it("reads a token from stdin", () => assert.equal(socle(["jwt", "decode", "-"], { input: token + "\n" }).code, 0));
+});
+
+describe("schema explain", () => {
+  it("shows columns, checks and policies", () => {
+    const { code, out } = socle(["schema", "explain", join(ROOT, "examples/bookstore/schemas/books.json")]);
+    assert.equal(code, 0);
+    assert.match(out, /^table books: Book\n/);
+    assert.match(out, /isbn +text +not null +pattern "\^\[0-9X\]/);
+    assert.match(out, /author_id +uuid +nullable +references authors\.id/);
+    assert.match(out, /update: owner_id = auth\.uid\(\)/);
+  });
+  it("says what is no table", () => assert.equal(socle(["schema", "explain", join(ROOT, "README.md")]).code, 2));
 });
 
 describe("init, migrate, serve", () => {

@@ -37,6 +37,16 @@ static const struct {
     {"^a{,2}$", "a{,2}", true},
     {"^{x}$", "{x}", true},
     {"^\\-\\@\\_$", "-@_", true},
+    {"", "", true},
+    {".*", "a\nb", true},
+    {"^.*$", "a\nb", false},
+    {"^", "a", true},
+    {"^x-", "x-a", true},
+    {"^x-", "ax-", false},
+    {"^a\\.b$", "a.b", true},
+    {"^a\\.b$", "a.bc", false},
+    {"^a\\$", "a$b", true},
+    {"^a|b", "cb", true},
     {"(?=b)b(?!c)(?<=b)", "bd", true},
 };
 

@@ -2,30 +2,47 @@
 
 help_bench() {
     cat <<'HELP'
-./dev bench [http|json|schema|jwt|db]
+./dev bench [http|nginx|json|schema|jwt|db]
 
-  http     Socle beside nginx, Fastify by hand and @supabase/lite on the same data, with wrk: a table with ratios (bench/http.mjs)
-  json     the parser beside simdjson and Node's JSON.parse (bench/json.mjs)
-  schema   the validator beside ajv (bench/schema.mjs)
-  jwt      token verification beside OpenSSL's own
-  db       point reads and durable inserts of the database layer alone
+  http [SECONDS]   Socle beside nginx, Fastify by hand and @supabase/lite on the same data, with wrk: a table with ratios
+  nginx            the HTTP server alone beside nginx, both answering the same fixed bytes
+  json             the parser beside simdjson and Node's JSON.parse, on documents made for it
+  schema [FOLDER]  the validator beside ajv, on bench/schema or FOLDER/NAME/{schema.json,instances.jsonl}
+  jwt              token verification beside OpenSSL's own, and of a token seen before
+  db [DIR]         point reads and durable inserts of the database layer alone
 HELP
 }
 
-bench_build() {
-    dev_build
-    need "${PACKAGES_BENCH[@]}"
-    need_npm bench
+bench_programs() {
     configure build-bench --buildtype=release -Dtests=disabled -Dbench=true
     ninja -C build-bench --quiet >&2
+}
+
+bench_json() {
+    local dir
+    dir=$(mktemp -d)
+    node bench/make_json.mjs "$dir"
+    build-bench/bench/json_bench "$dir"/*.json
+    node bench/json.mjs "$dir"/*.json
+    rm -rf "$dir"
 }
 
 dev_bench() {
     local what=${1:-http}
     [ $# -gt 0 ] && shift
     case "$what" in
-        http | json | schema) bench_build; SOCLE="$PWD/build/socle" node "bench/$what.mjs" "$@" ;;
-        jwt | db) bench_build; "build-bench/bench/${what}_bench" "$@" ;;
+        http | nginx | json | schema | jwt | db) ;;
         *) help_bench >&2; exit 2 ;;
+    esac
+    need "${PACKAGES_BENCH[@]}"
+    need_npm bench
+    dev_build
+    [ "$what" = http ] || [ "$what" = schema ] || bench_programs
+    case "$what" in
+        http | schema) SOCLE="$PWD/build/socle" node "bench/$what.mjs" "$@" ;;
+        nginx) bench/http_vs_nginx.sh build-bench "$@" ;;
+        json) bench_json ;;
+        jwt) build-bench/bench/jwt_bench ;;
+        db) build-bench/bench/db_bench "${1:-build-bench}" ;;
     esac
 }

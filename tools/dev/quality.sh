@@ -72,12 +72,11 @@ HELP
 dev_fuzz() {
     local target=${1:-all} seconds=${2:-30} name
     need "${PACKAGES_BUILD[@]}" clang libclang-rt-14-dev
-    [ -f build-fuzz/build.ninja ] || CC=clang CXX=clang++ meson setup build-fuzz -Dfuzz=true -Dtests=disabled \
-        -Db_sanitize=address,undefined -Db_lundef=false >&2
-    ninja -C build-fuzz --quiet >&2
+    [ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz --buildtype=debugoptimized -Dfuzz=true -Dtests=disabled >&2
     for name in fuzz/*_fuzz.c; do
         name=$(basename "$name" _fuzz.c)
         [ "$target" = all ] || [ "$target" = "$name" ] || continue
+        ninja -C build-fuzz --quiet "fuzz/${name}_fuzz" >&2
         mkdir -p "build-fuzz/corpus/$name" "fuzz/seeds/$name"
         echo "fuzz $name for $seconds s" >&2
         "build-fuzz/fuzz/${name}_fuzz" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \

@@ -79,5 +79,5 @@ dev_tsan() {
     need "${PACKAGES_BUILD[@]}" "${PACKAGES_TEST[@]}"
     configure build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dtests=enabled -Dwerror=true
     ninja -C build-tsan --quiet >&2
-    TSAN_OPTIONS=halt_on_error=1 meson test -C build-tsan --no-rebuild --print-errorlogs --suite net --suite http --suite db --suite auth
+    TSAN_OPTIONS=halt_on_error=1 meson test -C build-tsan --no-rebuild --print-errorlogs --suite net --suite http --suite db --suite auth --suite jose
 }

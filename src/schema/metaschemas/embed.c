@@ -31,14 +31,14 @@ static void put_identifier(FILE *out, const char *text)
 int main(int argc, char **argv)
 {
     FILE *out = argc > 1 ? fopen(argv[1], "w") : NULL;
-    char *text = malloc(TEXT_MAX);
-    if (out == NULL || text == NULL)
+    static char text[TEXT_MAX];
+    if (out == NULL)
         return 1;
     for (int i = 2; i < argc; i++) {
         FILE *in = fopen(argv[i], "r");
         if (in == NULL)
             return 1;
-        text[fread(text, 1, TEXT_MAX - 1, in)] = '\0';
+        text[fread(text, 1, sizeof(text) - 1, in)] = '\0';
         fclose(in);
         fputs("    {", out);
         put_identifier(out, text);
@@ -46,6 +46,5 @@ int main(int argc, char **argv)
         put_string(out, text);
         fputs("},\n", out);
     }
-    free(text);
     return fclose(out) == 0 ? 0 : 1;
 }
