@@ -1,13 +1,13 @@
-/* smtp.c: mail through libcurl, on a thread of its own.
+/* smtp.c: mail through libcurl (curl_library.h), on a thread of its own.
  *
  *   enqueue() --copy--> queue --> one thread --> SMTP server        two tries, each bounded in time
  *
  * The queue is in memory: a mail that a crash takes along is asked for again by whoever waits for it. */
-#include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>
 
+#include "auth/curl_library.h"
 #include "auth/mail.h"
 #include "core/clock.h"
 #include "core/mem.h"
@@ -123,46 +123,46 @@ static size_t read_message(char *to, size_t size, size_t count, void *arg)
 static int set_options(struct smtp *smtp, CURL *curl, struct curl_slist *to, struct source *source)
 {
     const struct so_smtp_settings *s = &smtp->settings;
-    curl_easy_reset(curl); /* keeps the connection */
-    CURLcode rc = curl_easy_setopt(curl, CURLOPT_URL, s->url);
+    so_curl.easy_reset(curl); /* keeps the connection */
+    CURLcode rc = so_curl.easy_setopt(curl, CURLOPT_URL, s->url);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+        rc = so_curl.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
     if (rc == CURLE_OK && s->user != NULL)
-        rc = curl_easy_setopt(curl, CURLOPT_USERNAME, s->user);
+        rc = so_curl.easy_setopt(curl, CURLOPT_USERNAME, s->user);
     if (rc == CURLE_OK && s->password != NULL)
-        rc = curl_easy_setopt(curl, CURLOPT_PASSWORD, s->password);
+        rc = so_curl.easy_setopt(curl, CURLOPT_PASSWORD, s->password);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(curl, CURLOPT_MAIL_FROM, smtp->envelope_from);
+        rc = so_curl.easy_setopt(curl, CURLOPT_MAIL_FROM, smtp->envelope_from);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(curl, CURLOPT_USE_SSL, (long)(smtp->plain_allowed ? CURLUSESSL_TRY : CURLUSESSL_ALL));
+        rc = so_curl.easy_setopt(curl, CURLOPT_USE_SSL, (long)(smtp->plain_allowed ? CURLUSESSL_TRY : CURLUSESSL_ALL));
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, to);
-    curl_easy_setopt(curl, CURLOPT_READFUNCTION, read_message);
-    curl_easy_setopt(curl, CURLOPT_READDATA, source);
-    curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)SEND_MS);
+        rc = so_curl.easy_setopt(curl, CURLOPT_PROXY, "");
+    so_curl.easy_setopt(curl, CURLOPT_MAIL_RCPT, to);
+    so_curl.easy_setopt(curl, CURLOPT_READFUNCTION, read_message);
+    so_curl.easy_setopt(curl, CURLOPT_READDATA, source);
+    so_curl.easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+    so_curl.easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    so_curl.easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    so_curl.easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)SEND_MS);
     return rc == CURLE_OK ? SO_OK : SO_ENOMEM;
 }
 
 static int transfer(struct smtp *smtp, const struct letter *letter, struct so_err *err)
 {
     struct source source = {letter, 0};
-    struct curl_slist *to = curl_slist_append(NULL, letter->to);
+    struct curl_slist *to = so_curl.slist_append(NULL, letter->to);
     if (to == NULL || set_options(smtp, smtp->curl, to, &source) != SO_OK) {
-        curl_slist_free_all(to);
+        so_curl.slist_free_all(to);
         return so_err_oom(err);
     }
     long answer = 0;
-    CURLcode code = curl_easy_perform(smtp->curl);
-    curl_easy_getinfo(smtp->curl, CURLINFO_RESPONSE_CODE, &answer);
-    curl_easy_setopt(smtp->curl, CURLOPT_MAIL_RCPT, NULL);
-    curl_slist_free_all(to);
+    CURLcode code = so_curl.easy_perform(smtp->curl);
+    so_curl.easy_getinfo(smtp->curl, CURLINFO_RESPONSE_CODE, &answer);
+    so_curl.easy_setopt(smtp->curl, CURLOPT_MAIL_RCPT, NULL);
+    so_curl.slist_free_all(to);
     return code == CURLE_OK
                ? SO_OK
-               : so_fail(err, SO_EIO, "a mail was not sent: %s (last answer %ld)", curl_easy_strerror(code), answer);
+               : so_fail(err, SO_EIO, "a mail was not sent: %s (last answer %ld)", so_curl.easy_strerror(code), answer);
 }
 
 /* Waits for the next letter.  NULL: it is time to end. */
@@ -245,7 +245,7 @@ static int set_up(struct smtp *smtp, struct so_err *err)
         return so_fail(err, SO_EINVAL, "SOCLE_MAIL_FROM must be \"Name <address>\" or an address");
     smtp->plain_allowed = so_str_starts(url, SO_STR("smtp://")) && is_loopback(url);
     smtp->envelope_from = so_strndup(address.p, address.n);
-    smtp->curl = curl_easy_init();
+    smtp->curl = so_curl.easy_init();
     if (smtp->envelope_from == NULL || smtp->curl == NULL)
         return so_err_oom(err);
     if (pthread_create(&smtp->thread, NULL, run, smtp) != 0)
@@ -254,15 +254,14 @@ static int set_up(struct smtp *smtp, struct so_err *err)
     return SO_OK;
 }
 
-static void init_curl(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
-
 int so_smtp_open(const struct so_smtp_settings *settings, struct so_mailer **out, struct so_err *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int rc = so_curl_load(err);
+    if (rc != SO_OK)
+        return rc;
     struct smtp *smtp = so_calloc(1, sizeof(*smtp));
     if (smtp == NULL)
         return so_err_oom(err);
-    pthread_once(&once, init_curl);
     smtp->mailer.post = enqueue;
     smtp->last = &smtp->first;
     pthread_mutex_init(&smtp->lock, NULL);
@@ -274,7 +273,6 @@ int so_smtp_open(const struct so_smtp_settings *settings, struct so_mailer **out
                  {&smtp->settings.user, settings->user},
                  {&smtp->settings.password, settings->password},
                  {&smtp->settings.from, settings->from == NULL ? "" : settings->from}};
-    int rc = SO_OK;
     for (size_t i = 0; rc == SO_OK && i < COUNT_OF(texts); i++) {
         *texts[i].to = texts[i].from;
         if (!copy(texts[i].to))
@@ -305,7 +303,7 @@ void so_smtp_close(struct so_mailer *mailer)
         next = letter->next;
         free_letter(letter);
     }
-    curl_easy_cleanup(smtp->curl);
+    so_curl.easy_cleanup(smtp->curl);
     so_free((void *)(uintptr_t)smtp->settings.url);
     so_free((void *)(uintptr_t)smtp->settings.user);
     if (smtp->settings.password != NULL)
