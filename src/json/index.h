@@ -9,7 +9,7 @@
 /* Up to this many members a walk along the hashes is as fast as any index. */
 enum { SO_JSON_INDEX_MIN = 32 };
 
-/* struct so_json.flags of an object: what comes after its members. */
+/* struct so_json.flags of an object: what comes after its members.  4 is SO_JSON_HAS_WHOLE. */
 enum {
     SO_JSON_HAS_TABLE = 1, /* an open-addressing table */
     SO_JSON_HAS_ORDER = 2  /* the members' positions in order of (hash, name, position) */

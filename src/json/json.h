@@ -26,8 +26,8 @@ struct so_json_member;
 struct so_json {
     uint8_t type;  /* enum so_json_type */
     uint8_t flags; /* private to json/ */
-    uint16_t reserved;
-    uint32_t len; /* bytes of text, items or members */
+    int16_t whole; /* so_json_has_whole() */
+    uint32_t len;  /* bytes of text, items or members */
     union {
         int64_t i;
         const char *text;
@@ -70,6 +70,18 @@ static inline bool so_json_is_bool(const struct so_json *v) { return v->type == 
 const struct so_json *so_json_get(const struct so_json *v, struct so_str key);
 /* Its text when it is a string, else {NULL, 0}. */
 struct so_str so_json_get_str(const struct so_json *v, struct so_str key);
+
+/* Whether the parser has noted the whole part of a SO_JSON_NUMBER, v->whole: its value without the fraction, 0 for -0.5.  It
+ * does so for plain decimals with few digits before the point.  Two numbers stand to each other as their whole parts do,
+ * unless these are equal, so that most comparisons need not read the text. */
+enum { SO_JSON_HAS_WHOLE = 4, /* of flags */ SO_JSON_WHOLE_DIGITS = 4 };
+static inline bool so_json_has_whole(const struct so_json *v) { return (v->flags & SO_JSON_HAS_WHOLE) != 0; }
+/* The number without its fraction, if that is known at once. */
+static inline bool so_json_truncate(const struct so_json *v, int64_t *out)
+{
+    *out = v->type == SO_JSON_INT ? v->u.i : v->whole;
+    return v->type == SO_JSON_INT || so_json_has_whole(v);
+}
 
 /* Values made in code, for tests and builders. */
 static inline struct so_json so_json_make_int(int64_t i) { return (struct so_json){.type = SO_JSON_INT, .u.i = i}; }

@@ -121,6 +121,14 @@ int so_json_number_cmp(const struct so_json *a, const struct so_json *b)
 {
     if (a->type == SO_JSON_INT && b->type == SO_JSON_INT)
         return (a->u.i > b->u.i) - (a->u.i < b->u.i);
+    int64_t whole_a, whole_b;
+    if (so_json_truncate(a, &whole_a) && so_json_truncate(b, &whole_b) && whole_a != whole_b)
+        return whole_a < whole_b ? -1 : 1;
+    return so_json_number_cmp_exactly(a, b);
+}
+
+int so_json_number_cmp_exactly(const struct so_json *a, const struct so_json *b)
+{
     struct so_decimal x, y;
     so_decimal_init(&x, a);
     so_decimal_init(&y, b);

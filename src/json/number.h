@@ -26,6 +26,9 @@ static inline unsigned so_decimal_next(const char **at)
 /* point + exponent, exact within +-2^60, and beyond that far out on the same side. */
 int64_t so_decimal_scale(const struct so_decimal *d);
 
+/* so_json_number_cmp() digit by digit: the way that needs no short cut, and what the short cuts are tested against. */
+int so_json_number_cmp_exactly(const struct so_json *a, const struct so_json *b);
+
 /* The same for all spellings of one value. */
 uint64_t so_json_number_hash(const struct so_json *v, uint64_t seed);
 

@@ -177,14 +177,14 @@ static const char *read_digits(struct parser *p, const char *at)
     return after == at ? fail_expected(p, at, "expected a digit") : after;
 }
 
-/* What may follow the integer part. */
-static const char *read_fraction_and_exponent(struct parser *p, const char *at)
+static inline bool is_at_exponent(const struct parser *p, const char *at)
 {
-    if (*at == '.' && (at = read_digits(p, at + 1)) == NULL)
-        return NULL;
-    if (at == p->end || (*at != 'e' && *at != 'E'))
-        return at;
-    at++;
+    return at < p->end && (*at == 'e' || *at == 'E');
+}
+
+/* What follows the 'e'. */
+static const char *read_exponent(struct parser *p, const char *at)
+{
     if (at < p->end && (*at == '+' || *at == '-'))
         at++;
     return read_digits(p, at);
@@ -205,14 +205,21 @@ static inline const char *read_number(struct parser *p, const char *at, struct s
     if (*first == '0' && digits > 1)
         return fail(p, first, "a number has no leading zeros");
 
-    if (at < p->end && (*at == '.' || *at == 'e' || *at == 'E')) {
-        if ((at = read_fraction_and_exponent(p, at)) == NULL)
-            return NULL;
-    } else if (digits <= 19 && value <= (uint64_t)INT64_MAX + is_negative && (value != 0 || !is_negative)) {
+    const char *whole_end = at;
+    if (at < p->end && *at == '.' && (at = read_digits(p, at + 1)) == NULL)
+        return NULL;
+    bool has_exponent = is_at_exponent(p, at);
+    if (has_exponent && (at = read_exponent(p, at + 1)) == NULL)
+        return NULL;
+    if (at == whole_end && digits <= 19 && value <= (uint64_t)INT64_MAX + is_negative && (value != 0 || !is_negative)) {
         *out = so_json_make_int((int64_t)(is_negative ? 0 - value : value));
         return at;
     }
     *out = (struct so_json){.type = SO_JSON_NUMBER, .len = (uint32_t)(at - start), .u.text = start};
+    if (!has_exponent && digits <= SO_JSON_WHOLE_DIGITS) {
+        out->flags = SO_JSON_HAS_WHOLE;
+        out->whole = (int16_t)(is_negative ? -(int)value : (int)value);
+    }
     return at;
 }
 

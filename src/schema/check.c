@@ -95,8 +95,10 @@ NOINLINE static int compare_numbers(const struct so_json *v, const struct so_num
     return so_json_number_cmp(v, plan->value);
 }
 
-static bool check_limit(const struct so_json *v, const struct so_number_plan *plan, unsigned allowed)
+static inline bool check_limit(const struct so_json *v, const struct so_number_plan *plan, unsigned allowed)
 {
+    if (SO_LIKELY(so_json_has_whole(v) && plan->has_whole && v->whole != plan->whole))
+        return (allowed & (v->whole < plan->whole ? LIMIT_LESS : LIMIT_GREATER)) != 0;
     int order = compare_numbers(v, plan);
     return (allowed & (order < 0 ? LIMIT_LESS : order == 0 ? LIMIT_EQUAL : LIMIT_GREATER)) != 0;
 }
@@ -341,10 +343,19 @@ static bool check_object(struct so_run *run, const struct so_object_plan *plan, 
 
 /* ---- combinations ---- */
 
-/* Whether the branch is ruled out without running it. */
-static inline bool is_guarded(struct so_run *run, const struct so_choice_plan *plan, uint32_t i, const struct so_json *v)
+/* The member that tells the branches apart, or NULL. */
+static inline const struct so_json *find_tag(const struct so_choice_plan *plan, const struct so_json *v)
 {
-    if (plan->guards == NULL || plan->guards[i].name == NULL)
+    return plan->tags == NULL ? NULL : so_find_name(v, plan->guards[0].name);
+}
+
+/* Whether the branch is ruled out without running it. */
+static inline bool is_guarded(struct so_run *run, const struct so_choice_plan *plan, uint32_t i, const struct so_json *v,
+                              const struct so_json *own_tag)
+{
+    if (own_tag != NULL)
+        return own_tag->type != SO_JSON_STRING || !string_is(own_tag, plan->tags[i]);
+    if (plan->tags != NULL || plan->guards == NULL || plan->guards[i].name == NULL)
         return false;
     const struct so_json *tag = so_find_name(v, plan->guards[i].name);
     return tag != NULL && !run_child(run, plan->guards[i].node, tag);
@@ -352,17 +363,24 @@ static inline bool is_guarded(struct so_run *run, const struct so_choice_plan *p
 
 static bool check_any(struct so_run *run, const struct so_choice_plan *plan, const struct so_json *v)
 {
+    const struct so_json *tag = find_tag(plan, v);
     for (uint32_t i = 0; i < plan->count; i++)
-        if (!is_guarded(run, plan, i, v) && so_run_at(run, plan->pcs[i], v))
+        if (!is_guarded(run, plan, i, v, tag) && so_run_at(run, plan->pcs[i], v))
             return true;
     return false;
 }
 
 static bool check_one(struct so_run *run, const struct so_choice_plan *plan, const struct so_json *v)
 {
-    uint32_t passed = 0;
+    const struct so_json *tag = find_tag(plan, v);
+    uint32_t passed = 0, last = 0;
     for (uint32_t i = 0; i < plan->count && passed < 2; i++)
-        passed += !is_guarded(run, plan, i, v) && so_run_at(run, plan->pcs[i], v);
+        if (!is_guarded(run, plan, i, v, tag) && so_run_at(run, plan->pcs[i], v)) {
+            passed++;
+            last = i;
+        }
+    if (passed == 1)
+        run->chosen = (struct so_chosen){plan->all, v, plan->nodes[last]};
     return passed == 1;
 }
 

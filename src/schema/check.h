@@ -13,12 +13,20 @@ enum {
     SO_RUN_DEPTH_MAX = 8000
 };
 
+/* The branch of a oneOf that accepted the value: mark.c asks for it soon afterwards. */
+struct so_chosen {
+    const struct so_node_list *branches; /* NULL: none yet */
+    const struct so_json *value;         /* told apart by where it lies, so content decoded into a used place forgets it */
+    const struct so_node *node;
+};
+
 struct so_run {
     const struct so_schema *schema;
     int64_t steps; /* left */
     uint32_t depth;
     int rc;          /* SO_OK, or why the answer does not count */
     const char *why; /* the same for people */
+    struct so_chosen chosen;
 };
 
 static inline struct so_run so_run_init(const struct so_schema *s)

@@ -50,6 +50,7 @@ static bool check_document(struct so_run *run, const struct so_rule *schema, str
 {
     struct so_arena arena;
     struct so_json document;
+    run->chosen = (struct so_chosen){.branches = NULL}; /* may be about a document that lay here before */
     so_arena_init(&arena, (size_t)CONTENT_MAX * 4);
     int rc = so_json_parse(&arena, text, NULL, &document, NULL);
     bool good = rc == SO_OK && (schema == NULL || so_run_node(run, schema->u.node, &document));

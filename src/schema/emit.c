@@ -198,6 +198,8 @@ static const struct so_number_plan *number_plan(struct emitter *e, const struct 
         return NULL;
     plan->value = value;
     plan->is_short = so_short_read(value, &plan->brief);
+    plan->has_whole = plan->is_short;
+    plan->whole = plan->is_short ? (int64_t)(plan->brief.digits / so_short_power(plan->brief.scale)) : 0;
     return plan;
 }
 
@@ -363,6 +365,7 @@ static void emit_dependencies(struct emitter *e, struct sequence *s, const struc
 struct ways {
     int32_t *pcs;
     struct so_guard *guards;
+    struct so_node **nodes;
     uint32_t count, certain; /* `certain` of them always pass */
     bool guarded;
 };
@@ -382,7 +385,9 @@ static struct so_guard find_guard(struct emitter *e, const struct so_node *node,
 static struct ways find_ways(struct emitter *e, const struct so_rule *rule, enum so_json_type type)
 {
     uint32_t count = rule->u.list.count;
-    struct ways w = {make(e, count, sizeof(*w.pcs)), make(e, count, sizeof(*w.guards)), 0, 0, false};
+    struct ways w = {.pcs = make(e, count, sizeof(*w.pcs)),
+                     .guards = make(e, count, sizeof(*w.guards)),
+                     .nodes = make(e, count, sizeof(struct so_node *))};
     for (uint32_t i = 0; !e->no_memory && i < count; i++) {
         int32_t pc = emit_node(e, rule->u.list.nodes[i], type);
         if (pc == PC_FAIL)
@@ -391,9 +396,25 @@ static struct ways find_ways(struct emitter *e, const struct so_rule *rule, enum
             w.guards[w.count] = find_guard(e, rule->u.list.nodes[i], 0);
         w.guarded = w.guarded || w.guards[w.count].name != NULL;
         w.certain += pc == PC_PASS;
+        w.nodes[w.count] = rule->u.list.nodes[i];
         w.pcs[w.count++] = pc;
     }
     return w;
+}
+
+/* The constants that tell the ways apart, when every one has a string for the same member; else NULL. */
+static const struct so_json **find_tags(struct emitter *e, const struct ways *w)
+{
+    for (uint32_t i = 0; i < w->count; i++) {
+        const struct so_guard *g = &w->guards[i];
+        const struct so_rule *wanted = g->name == NULL ? NULL : so_node_rule(g->node, RULE_CONST);
+        if (wanted == NULL || wanted->value->type != SO_JSON_STRING || !so_str_eq(g->name->text, w->guards[0].name->text))
+            return NULL;
+    }
+    const struct so_json **tags = make(e, w->count, sizeof(*tags));
+    for (uint32_t i = 0; tags != NULL && i < w->count; i++)
+        tags[i] = so_node_rule(w->guards[i].node, RULE_CONST)->value;
+    return tags;
 }
 
 static void emit_choice(struct emitter *e, struct sequence *s, const struct so_rule *rule, enum so_json_type type)
@@ -409,7 +430,8 @@ static void emit_choice(struct emitter *e, struct sequence *s, const struct so_r
     } else {
         struct so_choice_plan *plan = make(e, 1, sizeof(*plan));
         if (plan != NULL)
-            *plan = (struct so_choice_plan){w.pcs, w.guarded ? w.guards : NULL, w.count};
+            *plan = (struct so_choice_plan){w.pcs,  w.guarded ? w.guards : NULL, find_tags(e, &w), w.nodes, &rule->u.list,
+                                            w.count};
         push_pointer(e, s, one ? OP_ONE : OP_ANY, plan);
     }
 }

@@ -72,6 +72,20 @@ static void mark_array_rule(struct so_run *run, const struct so_rule *rule, cons
     }
 }
 
+static void mark_one_of(struct so_run *run, const struct so_node_list *branches, const struct so_json *v,
+                        struct so_marks *marks)
+{
+    if (run->chosen.branches == branches && run->chosen.value == v) {
+        so_mark(run, run->chosen.node, v, marks, false);
+        return;
+    }
+    for (uint32_t i = 0; i < branches->count; i++)
+        if (so_run_node(run, branches->nodes[i], v)) {
+            so_mark(run, branches->nodes[i], v, marks, false);
+            return; /* no other one passes */
+        }
+}
+
 /* Those branches of a rule that accepted the value. */
 static void mark_in_place(struct so_run *run, const struct so_rule *rule, const struct so_json *v, struct so_marks *marks)
 {
@@ -82,14 +96,11 @@ static void mark_in_place(struct so_run *run, const struct so_rule *rule, const 
         for (uint32_t i = 0; i < rule->u.list.count; i++)
             so_mark(run, rule->u.list.nodes[i], v, marks, false);
         break;
+    case RULE_ONE_OF: mark_one_of(run, &rule->u.list, v, marks); break;
     case RULE_ANY_OF:
-    case RULE_ONE_OF:
         for (uint32_t i = 0; i < rule->u.list.count; i++)
-            if (so_run_node(run, rule->u.list.nodes[i], v)) {
+            if (so_run_node(run, rule->u.list.nodes[i], v))
                 so_mark(run, rule->u.list.nodes[i], v, marks, false);
-                if (rule->code == RULE_ONE_OF)
-                    break; /* no other one passes */
-            }
         break;
     case RULE_IF: {
         bool holds = so_run_node(run, rule->u.branch.condition, v);

@@ -52,6 +52,8 @@ struct so_number_plan {
     const struct so_json *value;
     struct so_short brief; /* the same */
     bool is_short;
+    bool has_whole;
+    int64_t whole; /* the value without its fraction */
 };
 
 /* A member whose value tells at once that a branch is not meant: {"kind": {"const": ...}}. */
@@ -62,7 +64,10 @@ struct so_guard {
 
 struct so_choice_plan {
     const int32_t *pcs;
-    const struct so_guard *guards; /* one for each, or NULL when nobody has one */
+    const struct so_guard *guards;  /* one for each, or NULL when nobody has one */
+    const struct so_json **tags;    /* when all guards want a string constant of one name: those; else NULL */
+    struct so_node **nodes;         /* one for each */
+    const struct so_node_list *all; /* of the rule, with those that were dropped */
     uint32_t count;
 };
 

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "json/json.h"
+#include "json/number.h"
 
 /* A number from its text, as the parser would give it. */
 static struct so_json number(const char *text)
@@ -227,12 +228,76 @@ static void a_digit_far_out_still_rounds(void **state)
     assert_true(so_json_to_double(&v) == 9007199254740994.0);
 }
 
+static unsigned next_random(unsigned below)
+{
+    static uint64_t state = 42;
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (unsigned)(state >> 33) % below;
+}
+
+/* A number near the places where ways of reading part: few or many digits, zeros at the ends, some exponents. */
+static void make_number(char *out, size_t room)
+{
+    static const char *const WHOLE[] = {"0",
+                                        "1",
+                                        "90",
+                                        "180",
+                                        "9999",
+                                        "10000",
+                                        "99999",
+                                        "32768",
+                                        "999999999999999999",
+                                        "1000000000000000000",
+                                        "9223372036854775807"};
+    static const char *const FRACTION[] = {
+        "", "", ".0", ".1", ".10", ".5", ".000", ".0001", ".999999999999999999", ".0000000000000000001"};
+    static const char *const EXPONENT[] = {"", "", "", "", "e0", "e5", "E-3", "e+18", "e-19"};
+    snprintf(out, room, "%s%s%s%s", next_random(2) ? "-" : "", WHOLE[next_random(COUNT_OF(WHOLE))],
+             FRACTION[next_random(COUNT_OF(FRACTION))], EXPONENT[next_random(COUNT_OF(EXPONENT))]);
+}
+
+static void the_short_way_agrees_with_the_long_one(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100000; i++) {
+        char x[64], y[64];
+        make_number(x, sizeof(x));
+        make_number(y, sizeof(y));
+        struct so_json a = number(x), b = number(y);
+        if (so_json_number_cmp(&a, &b) != so_json_number_cmp_exactly(&a, &b))
+            fail_msg("%s and %s", x, y);
+    }
+}
+
+static void only_plain_numbers_have_a_noted_whole_part(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_noted;
+        int whole;
+    } CASES[] = {
+        {"-0", true, 0},         {"-0.5", true, 0},       {"0.1e-3", false, 0},  {"1e5", false, 0},
+        {"9999.99", true, 9999}, {"-180.25", true, -180}, {"10000.5", false, 0}, {"12345678901234567890", false, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        struct so_json v = number(CASES[i].text);
+        if (so_json_has_whole(&v) != CASES[i].is_noted || (CASES[i].is_noted && v.whole != CASES[i].whole))
+            fail_msg("%s", CASES[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_is_by_exact_value), cmocka_unit_test(whole_numbers_are_told_apart),
-        cmocka_unit_test(multiples_are_exact),     cmocka_unit_test(long_division_is_bounded),
-        cmocka_unit_test(doubles_are_the_nearest), cmocka_unit_test(a_digit_far_out_still_rounds),
+        cmocka_unit_test(order_is_by_exact_value),
+        cmocka_unit_test(whole_numbers_are_told_apart),
+        cmocka_unit_test(multiples_are_exact),
+        cmocka_unit_test(long_division_is_bounded),
+        cmocka_unit_test(doubles_are_the_nearest),
+        cmocka_unit_test(a_digit_far_out_still_rounds),
+        cmocka_unit_test(the_short_way_agrees_with_the_long_one),
+        cmocka_unit_test(only_plain_numbers_have_a_noted_whole_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
