@@ -1,6 +1,6 @@
 /* schema_fuzz.c: the input is a byte of options and a JSON array: a schema, then instances.
- * Whatever compiles must be judged alike by the instructions (so_schema_check) and rule by rule (verbose output), and a list of
- * violations must be empty exactly when the instance is valid. */
+ * Whatever compiles must be judged alike by the instructions (so_schema_check) and rule by rule (verbose output), and a list
+ * of violations must be empty exactly when the instance is valid. */
 #include <stdlib.h>
 
 #include "schema/schema.h"

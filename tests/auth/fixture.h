@@ -127,7 +127,8 @@ static struct answer send_in(const struct request *request, struct so_arena *in_
     answer.status = answer.out.status;
     answer.body = so_arena_dup(in_arena, so_buf_str(&body));
     so_buf_deinit(&body);
-    if (answer.body.n > 0 && answer.body.p[0] != '<' && so_json_parse(in_arena, answer.body, NULL, &answer.json, NULL) != SO_OK)
+    if (answer.body.n > 0 && answer.body.p[0] != '<' &&
+        so_json_parse(in_arena, answer.body, NULL, &answer.json, NULL) != SO_OK)
         fail_msg("the answer is no JSON: %.*s", SO_STR_ARG(answer.body));
     return answer;
 }
