@@ -11,7 +11,7 @@
 #include "realtime/join.h"
 #include "realtime/presence.h"
 #include "realtime/realtime.h"
-#include "realtime/table.h"
+#include "realtime/hash_table.h"
 #include "realtime/window.h"
 #include "ws/ws.h"
 

@@ -15,6 +15,20 @@ static struct so_str optional(const struct so_json *v, struct so_str name)
     return v != NULL && v->type == SO_JSON_STRING ? so_json_str(v) : so_str(NULL, 0);
 }
 
+/* select: a list of columns, as JSON text or in the client's own words. */
+static struct so_str columns(const struct so_json *v, struct so_arena *arena)
+{
+    const struct so_json *list = so_json_get(v, SO_STR("select"));
+    if (list == NULL || list->type != SO_JSON_ARRAY)
+        return optional(v, SO_STR("select"));
+    struct so_buf text;
+    so_buf_init(&text, TEXT_MAX);
+    so_json_put(&text, list);
+    struct so_str kept = so_arena_dup(arena, so_buf_str(&text));
+    so_buf_deinit(&text);
+    return kept;
+}
+
 /* What is no object is passed over. */
 static bool read_listeners(const struct so_json *array, struct so_arena *arena, struct listening *out)
 {
@@ -34,7 +48,7 @@ static bool read_listeners(const struct so_json *array, struct so_arena *arena, 
             .schema = optional(v, SO_STR("schema")),
             .table = optional(v, SO_STR("table")),
             .filter = optional(v, SO_STR("filter")),
-            .select = optional(v, SO_STR("select")),
+            .select = columns(v, arena),
         };
     }
     return true;
