@@ -220,23 +220,20 @@ static int check_rules(struct socket *s, const struct so_wire_message *m, const 
     return SO_OK;
 }
 
-static int make_channel(struct socket *s, const struct so_wire_message *m, const struct so_join *join, struct channel **out,
-                        struct so_err *err)
+/* NULL: `err` says why not. */
+static struct channel *make_channel(struct socket *s, const struct so_wire_message *m, const struct so_join *join,
+                                    struct so_err *err)
 {
     struct so_caller *caller = NULL;
-    int rc = check_rules(s, m, join, err);
-    if (rc == SO_OK)
-        rc = identify(s, join->token, &caller, err);
-    if (rc != SO_OK)
-        return rc;
+    if (check_rules(s, m, join, err) != SO_OK || identify(s, join->token, &caller, err) != SO_OK)
+        return NULL;
     struct channel *ch = new_channel(s, m, join, caller);
     so_caller_unref(caller);
-    if (ch == NULL)
-        return so_fail_http(err, SO_ENOMEM, 503, "UnknownErrorOnChannel", "out of memory");
-    rc = enter(ch, m->topic, join->is_private, err);
-    if (rc == SO_OK)
-        *out = ch;
-    return rc;
+    if (ch == NULL) {
+        so_fail_http(err, SO_ENOMEM, 503, "UnknownErrorOnChannel", "out of memory");
+        return NULL;
+    }
+    return enter(ch, m->topic, join->is_private, err) == SO_OK ? ch : NULL;
 }
 
 static void reply_joined(struct channel *ch, const struct so_wire_message *m, const struct listening *listening)
@@ -267,7 +264,6 @@ void channel_join(struct socket *s, const struct so_wire_message *m)
 {
     struct so_err err = SO_ERR_INIT;
     struct so_join join;
-    struct channel *ch;
     struct listening listening;
     if (!so_str_starts(m->topic, PREFIX)) {
         socket_refuse(s, m, "unmatched topic");
@@ -275,7 +271,8 @@ void channel_join(struct socket *s, const struct so_wire_message *m)
     }
     end_former(s, m->topic);
     so_join_read(m->payload, &join);
-    if (make_channel(s, m, &join, &ch, &err) != SO_OK) {
+    struct channel *ch = make_channel(s, m, &join, &err);
+    if (ch == NULL) {
         struct so_str reason = so_arena_printf(&s->hub->scratch, "%s: %s", err.id, err.message);
         socket_refuse(s, m, reason.p != NULL ? reason.p : "out of memory");
         return;
