@@ -57,7 +57,7 @@ void channel_end(struct channel *ch)
     *at = ch->next;
     s->channel_count--;
     hub_count(&s->hub->rt->stats.channels, -1);
-    listen_end(ch);
+    hear_end(ch);
     ch->has_presence = false; /* those who leave are not told so */
     talk_presence_leave(ch);
     room_remove(s->hub, ch);
@@ -236,12 +236,12 @@ static struct channel *make_channel(struct socket *s, const struct so_wire_messa
     return enter(ch, m->topic, join->is_private, err) == SO_OK ? ch : NULL;
 }
 
-static void reply_joined(struct channel *ch, const struct so_wire_message *m, const struct listening *listening)
+static void reply_joined(struct channel *ch, const struct so_wire_message *m, const struct hearing *hearing)
 {
     struct so_buf response;
     so_buf_init(&response, TEXT_MAX);
     so_buf_lit(&response, "{\"postgres_changes\":");
-    listen_put_reply(&response, listening);
+    hear_put_reply(&response, hearing);
     so_buf_putc(&response, '}');
     if (response.rc == SO_OK)
         socket_reply(ch->socket, m, true, so_buf_str(&response));
@@ -264,7 +264,7 @@ void channel_join(struct socket *s, const struct so_wire_message *m)
 {
     struct so_err err = SO_ERR_INIT;
     struct so_join join;
-    struct listening listening;
+    struct hearing hearing;
     if (!so_str_starts(m->topic, PREFIX)) {
         socket_refuse(s, m, "unmatched topic");
         return;
@@ -277,11 +277,11 @@ void channel_join(struct socket *s, const struct so_wire_message *m)
         socket_refuse(s, m, reason.p != NULL ? reason.p : "out of memory");
         return;
     }
-    listen_begin(ch, &join, &listening);
-    reply_joined(ch, m, &listening);
+    hear_begin(ch, &join, &hearing);
+    reply_joined(ch, m, &hearing);
     if (ch->has_presence && channel_may(ch, MAY_HEAR_PRESENCE))
         talk_presence_state(ch);
-    listen_tell(ch, &listening);
+    hear_tell(ch, &hearing);
 }
 
 /* ---- a new token, or new policies ---- */
@@ -311,5 +311,5 @@ void channel_take_token(struct channel *ch, const struct so_wire_message *m)
     so_caller_unref(ch->caller);
     ch->caller = caller;
     if (channel_reconsider(ch))
-        listen_renew(ch);
+        hear_renew(ch);
 }

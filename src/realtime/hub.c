@@ -101,7 +101,7 @@ static void on_sweep(struct so_deadline *d, void *arg)
     for (struct socket *s = hub->sockets; s != NULL; s = s->next)
         sweep_socket(s, now);
     hub->revocations = revocations;
-    listen_forget(hub);
+    hear_forget(hub);
 }
 
 /* ---- beginning and end ---- */
@@ -179,7 +179,7 @@ void so_hub_free(struct so_hub *hub)
 {
     if (hub == NULL)
         return;
-    listen_forget(hub);
+    hear_forget(hub);
     so_bus_leave(hub->member);
     so_changes_free(hub->changes);
     so_access_unref(hub->access);

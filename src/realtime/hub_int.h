@@ -8,10 +8,10 @@
 
 #include "net/deadline.h"
 #include "realtime/caller.h"
+#include "realtime/hash_table.h"
 #include "realtime/join.h"
 #include "realtime/presence.h"
 #include "realtime/realtime.h"
-#include "realtime/hash_table.h"
 #include "realtime/window.h"
 #include "ws/ws.h"
 
@@ -28,7 +28,7 @@ struct so_realtime {
     struct so_realtime_stats stats; /* atomics */
 };
 
-/* One frame for all who are told the same change: see listen.c. */
+/* One frame for all who are told the same change: see hear.c. */
 struct told {
     struct so_ws_frame *frame;
     struct room *room;
@@ -170,10 +170,10 @@ void talk_presence_state(struct channel *ch);
 /* Its presence goes with it. */
 void talk_presence_leave(struct channel *ch);
 
-/* ---- listen.c ---- */
+/* ---- hear.c ---- */
 
 /* What a join asked to hear, and what became of it. */
-struct listening {
+struct hearing {
     struct so_listener *listeners;  /* in hub->scratch, as all of it */
     const struct so_json **sources; /* as they came: the reply repeats them */
     size_t count;
@@ -181,14 +181,14 @@ struct listening {
     struct so_err err;
 };
 /* Subscribes; the events come after the reply. */
-void listen_begin(struct channel *ch, const struct so_join *join, struct listening *out);
+void hear_begin(struct channel *ch, const struct so_join *join, struct hearing *out);
 /* The value of the member "postgres_changes" of the reply. */
-void listen_put_reply(struct so_buf *out, const struct listening *l);
+void hear_put_reply(struct so_buf *out, const struct hearing *l);
 /* After the reply: what went wrong, if anything did. */
-void listen_tell(struct channel *ch, const struct listening *l);
+void hear_tell(struct channel *ch, const struct hearing *l);
 /* Under new claims, without a gap. */
-void listen_renew(struct channel *ch);
-void listen_end(struct channel *ch);
-void listen_forget(struct so_hub *hub); /* frames that were kept to be shared */
+void hear_renew(struct channel *ch);
+void hear_end(struct channel *ch);
+void hear_forget(struct so_hub *hub); /* frames that were kept to be shared */
 
 #endif

@@ -31,7 +31,7 @@ void room_drop_if_empty(struct so_hub *hub, struct room *room)
         return;
     for (size_t i = 0; i < COUNT_OF(hub->told); i++)
         if (hub->told[i].room == room)
-            listen_forget(hub);
+            hear_forget(hub);
     so_hash_table_remove(&hub->rooms, &room->entry);
     so_free(room->members);
     so_free(room);

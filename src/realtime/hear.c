@@ -1,4 +1,4 @@
-/* listen.c: changes of the database on a channel (PROTOCOL.md sections 7.4, 7.5 and 7.9): from what changes.h tells to
+/* hear.c: changes of the database on a channel (PROTOCOL.md sections 7.4, 7.5 and 7.9): from what changes.h tells to
  * messages.  A frame is made once for all who are told the same: same change, same columns, same listeners, same room. */
 #include <stdio.h>
 
@@ -30,7 +30,7 @@ static struct so_str columns(const struct so_json *v, struct so_arena *arena)
 }
 
 /* What is no object is passed over. */
-static bool read_listeners(const struct so_json *array, struct so_arena *arena, struct listening *out)
+static bool read_listeners(const struct so_json *array, struct so_arena *arena, struct hearing *out)
 {
     if (array == NULL)
         return true;
@@ -70,7 +70,7 @@ static void put_source(struct so_buf *out, const struct so_json *source, int64_t
     so_buf_putc(out, '}');
 }
 
-void listen_put_reply(struct so_buf *out, const struct listening *l)
+void hear_put_reply(struct so_buf *out, const struct hearing *l)
 {
     so_buf_putc(out, '[');
     for (size_t i = 0; i < l->count; i++) {
@@ -112,7 +112,7 @@ static void forget(struct told *t)
     *t = (struct told){0};
 }
 
-void listen_forget(struct so_hub *hub)
+void hear_forget(struct so_hub *hub)
 {
     for (size_t i = 0; i < COUNT_OF(hub->told); i++)
         forget(&hub->told[i]);
@@ -123,7 +123,6 @@ static struct so_str bytes_of(const struct so_heard *heard)
     return so_str((const char *)heard->ids, heard->id_count * sizeof(heard->ids[0]));
 }
 
-/* {"ids":[...],"data":{"seq":...,...}} */
 static void put_change(struct so_buf *out, const struct so_heard *heard)
 {
     so_buf_lit(out, "{\"ids\":[");
@@ -131,11 +130,8 @@ static void put_change(struct so_buf *out, const struct so_heard *heard)
         so_buf_puts(out, i == 0 ? "" : ",");
         so_buf_put_i64(out, heard->ids[i]);
     }
-    so_buf_lit(out, "],\"data\":{\"seq\":");
-    so_buf_put_i64(out, heard->seq);
-    if (heard->data.n > 2)
-        so_buf_putc(out, ',');
-    so_buf_put(out, heard->data.p + 1, heard->data.n - 1);
+    so_buf_lit(out, "],\"data\":");
+    so_buf_put_str(out, heard->data);
     so_buf_putc(out, '}');
 }
 
@@ -192,7 +188,7 @@ static const struct so_subscription_events EVENTS = {on_ready, on_heard, on_gap,
 /* ---- from the beginning to the end ---- */
 
 /* Of several listeners, the one that is to blame: the first that cannot be subscribed alone. */
-static const struct so_listener *find_refused(struct channel *ch, struct listening *l)
+static const struct so_listener *find_refused(struct channel *ch, struct hearing *l)
 {
     struct so_changes *changes = ch->socket->hub->changes;
     for (size_t i = 0; i < l->count; i++) {
@@ -206,17 +202,17 @@ static const struct so_listener *find_refused(struct channel *ch, struct listeni
 }
 
 /* Those that were not subscribed have ids all the same: the client checks. */
-static void fill_ids(struct listening *l)
+static void fill_ids(struct hearing *l)
 {
     for (size_t i = 0; i < l->count; i++)
         if (l->listeners[i].id == 0)
             l->listeners[i].id = (int64_t)(so_hash(l->listeners[i].table, i) >> 12) | 1;
 }
 
-void listen_begin(struct channel *ch, const struct so_join *join, struct listening *out)
+void hear_begin(struct channel *ch, const struct so_join *join, struct hearing *out)
 {
     struct so_hub *hub = ch->socket->hub;
-    *out = (struct listening){.err = SO_ERR_INIT};
+    *out = (struct hearing){.err = SO_ERR_INIT};
     if (!read_listeners(join->listeners, &hub->scratch, out)) {
         so_ws_close(ch->socket->ws, SO_WS_INTERNAL, SO_STR("out of memory"));
         return;
@@ -236,7 +232,7 @@ void listen_begin(struct channel *ch, const struct so_join *join, struct listeni
 
 static struct so_str or_any(struct so_str s) { return s.p == NULL ? SO_STR("*") : s; }
 
-void listen_tell(struct channel *ch, const struct listening *l)
+void hear_tell(struct channel *ch, const struct hearing *l)
 {
     const struct so_listener *r = l->refused;
     if (l->err.code == SO_OK)
@@ -260,16 +256,16 @@ void listen_tell(struct channel *ch, const struct listening *l)
     so_buf_deinit(&more);
 }
 
-void listen_renew(struct channel *ch)
+void hear_renew(struct channel *ch)
 {
     struct so_err err = SO_ERR_INIT;
     if (ch->subscription == NULL || so_subscription_renew(ch->subscription, &ch->caller->who, &err) == SO_OK)
         return;
-    listen_end(ch);
+    hear_end(ch);
     channel_say(ch, "postgres_changes", false, err.message, SO_STR(""));
 }
 
-void listen_end(struct channel *ch)
+void hear_end(struct channel *ch)
 {
     so_subscription_close(ch->subscription);
     ch->subscription = NULL;
