@@ -120,6 +120,8 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     struct so_access *access = NULL;
     int rc = so_model_load(app->config->dir, &model, err);
     if (rc == SO_OK)
+        model->realtime = app->config->realtime;
+    if (rc == SO_OK)
         rc = migrate(app, model, err);
     if (rc == SO_OK)
         rc = read_catalog(app, model, &catalog, err);
@@ -204,6 +206,17 @@ static struct so_realtime_settings realtime_settings(const struct so_config *c)
     };
 }
 
+static int open_feed(struct so_app *app, struct so_err *err)
+{
+    enum { POLL_MS = 500 }; /* for what other programs write */
+    const struct so_feed_options options = {
+        .keep_rows = app->config->log_keep_rows,
+        .keep_seconds = app->config->log_keep_s,
+        .poll_ms = POLL_MS,
+    };
+    return so_feed_open(app->db, &options, &app->feed, err);
+}
+
 static int make_data_folder(const struct so_config *c, struct so_err *err)
 {
     const char *slash = strrchr(c->database_path, '/');
@@ -237,6 +250,8 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         rc = so_auth_open(app->db, &auth, &app->auth, err);
     if (rc == SO_OK)
         rc = make_snapshot(app, &app->snapshot, &app->access, err);
+    if (rc == SO_OK && config->realtime)
+        rc = open_feed(app, err);
     const struct so_realtime_settings realtime = realtime_settings(config);
     if (rc == SO_OK)
         rc = so_realtime_open(&realtime, &app->realtime, err);
@@ -253,6 +268,7 @@ void so_app_close(struct so_app *app)
     if (app == NULL)
         return;
     so_realtime_close(app->realtime);
+    so_feed_close(app->feed);
     so_access_unref(app->access);
     so_snapshot_unref(app->snapshot);
     so_auth_close(app->auth);

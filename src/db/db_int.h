@@ -31,6 +31,7 @@ int so_writer_open(const char *path, const struct so_writer_options *options, st
 void so_writer_close(struct so_writer *w); /* does the jobs that wait; NULL is fine */
 int so_writer_submit(struct so_writer *w, struct so_db_job *job, struct so_err *err) SO_MUST_CHECK;
 bool so_writer_is_this_thread(const struct so_writer *w);
+void so_writer_on_commit(struct so_writer *w, void (*fn)(void *arg), void *arg);
 void so_writer_stats(struct so_writer *w, struct so_db_stats *out);
 
 #endif

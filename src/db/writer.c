@@ -52,6 +52,8 @@ struct so_writer {
     size_t queued;
     bool is_closing;
     struct so_db_stats stats;
+    void (*on_commit)(void *arg); /* NULL: nobody listens */
+    void *on_commit_arg;
 };
 
 /* ---- the transaction ---- */
@@ -329,6 +331,8 @@ static void tell(struct so_writer *w)
     w->stats.jobs += w->batch_len;
     if (w->stats.batch_largest < w->batch_len)
         w->stats.batch_largest = w->batch_len;
+    if (good > 0 && w->on_commit != NULL)
+        w->on_commit(w->on_commit_arg);
     pthread_mutex_unlock(&w->lock);
     for (size_t i = 0; i < w->batch_len; i++)
         w->batch[i].job->done(w->batch[i].job); /* the job is the caller's again, and may be gone */
@@ -424,6 +428,14 @@ void so_writer_close(struct so_writer *w)
 bool so_writer_is_this_thread(const struct so_writer *w)
 {
     return w->is_running && pthread_equal(pthread_self(), w->thread);
+}
+
+void so_writer_on_commit(struct so_writer *w, void (*fn)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&w->lock);
+    w->on_commit = fn;
+    w->on_commit_arg = arg;
+    pthread_mutex_unlock(&w->lock);
 }
 
 void so_writer_stats(struct so_writer *w, struct so_db_stats *out)
