@@ -51,7 +51,7 @@ describe("changes of the database", () => {
   });
 
   const client = (key = ANON_KEY, realtime = {}) => {
-    const made = createClient(server.url, key, { auth: { persistSession: false, autoRefreshToken: false }, realtime: { transport: WebSocket, ...realtime } });
+    const made = createClient(server.url, key, { auth: { persistSession: false, autoRefreshToken: false }, realtime: { transport: WebSocket, timeout: 3000, ...realtime } });
     clients.push(made);
     return made;
   };

@@ -50,7 +50,7 @@ for (const vsn of ["1.0.0", "2.0.0"]) {
     const client = (key = ANON_KEY) => {
       const made = createClient(server.url, key, {
         auth: { persistSession: false, autoRefreshToken: false },
-        realtime: { transport: WebSocket, vsn },
+        realtime: { transport: WebSocket, vsn, timeout: 3000 },
       });
       clients.push(made);
       return made;
@@ -161,7 +161,7 @@ describe("supabase-js, both versions in one room", () => {
     await server?.stop();
   });
   const client = (vsn) => {
-    const made = createClient(server.url, ANON_KEY, { auth: { persistSession: false }, realtime: { transport: WebSocket, vsn } });
+    const made = createClient(server.url, ANON_KEY, { auth: { persistSession: false }, realtime: { transport: WebSocket, vsn, timeout: 3000 } });
     clients.push(made);
     return made;
   };

@@ -100,7 +100,7 @@ static const struct {
     {"{\"select\":7}", "realtime/policies.json#/select: a policy is an SQL condition"},
     {"{\"select\":\"\"}", "realtime/policies.json#/select: a policy cannot be empty"},
     {"{\"select\":\"1; DROP TABLE members\"}", "realtime/policies.json#/select: "},
-    {"{\"insert\":\"nobody = 1\"}", "realtime/policies.json#/insert: no such column"},
+    {"{\"insert\":\"nobody = 1\"}", "realtime/policies.json#/insert: column \"nobody\" does not exist"},
     {"{\"insert\":\"realtime.nothing() = 1\"}", "realtime/policies.json#/insert: realtime.nothing is not known"},
 };
 
