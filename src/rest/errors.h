@@ -34,6 +34,7 @@
 #define PGRST123            SO_EDENIED, 400, "PGRST123", "Use of aggregate functions is not allowed"
 #define PGRST124            SO_EINVAL, 400, "PGRST124", "Query result exceeds max-affected preference constraint"
 #define PGRST125            SO_ENOTFOUND, 404, "PGRST125", "Invalid path specified in request URL"
+#define PGRST126            SO_ENOTFOUND, 404, "PGRST126", "Root endpoint metadata is disabled"
 #define PGRST127            SO_EINVAL, 400, "PGRST127", "Feature not implemented"
 
 /* ---- what it names ---- */
