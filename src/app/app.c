@@ -99,6 +99,8 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     struct so_catalog *catalog = NULL;
     int rc = so_model_load(app->config->dir, &model, err);
     if (rc == SO_OK)
+        model->realtime = app->config->realtime;
+    if (rc == SO_OK)
         rc = migrate(app, model, err);
     if (rc == SO_OK)
         rc = read_catalog(app, model, &catalog, err);

@@ -45,6 +45,10 @@ struct so_config {
     const char *site_url, *redirect_urls;
     bool mail_autoconfirm;
 
+    /* realtime */
+    bool realtime;
+    int64_t log_keep_rows, log_keep_s;
+
     /* limits */
     int64_t threads, workers, body_max, reply_max, connections_max;
     int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms, grace_ms;
