@@ -125,6 +125,7 @@ const struct so_dialect so_dialect_sqlite = {
     .nulls_are_smallest = true,
     .object = "so_object(",
     .rows = "so_rows(",
+    .values = "so_values(",
     .input_rows = "so_input(",
     .input_value = "so_value(",
     .input_has = "so_has(",
