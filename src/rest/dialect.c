@@ -126,6 +126,7 @@ const struct so_dialect so_dialect_sqlite = {
     .object = "so_object(",
     .rows = "so_rows(",
     .values = "so_values(",
+    .explain = "EXPLAIN QUERY PLAN ",
     .input_rows = "so_input(",
     .input_value = "so_value(",
     .input_has = "so_has(",

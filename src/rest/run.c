@@ -77,12 +77,16 @@ static void put_one(const struct so_rest_op *op, struct so_stmt *st, struct so_b
         so_shape_put_row(&op->plan.top.shape, st, 0, body);
 }
 
+static bool is_raw(const struct so_rest_op *op) { return op->request.media == SO_MEDIA_RAW; }
+
 static int put_row(const struct so_rest_op *op, struct so_stmt *st, int64_t index, struct so_buf *body, struct so_err *err)
 {
     if (op->request.media == SO_MEDIA_CSV)
         return so_rest_put_csv(op, st, false, body, err);
     if (is_single(op)) {
-        if (index == 0) /* a second row is an error; it is only counted */
+        if (index == 0 && is_raw(op))
+            so_buf_put_str(body, so_stmt_text(st, 0));
+        else if (index == 0) /* a second row is an error; it is only counted */
             put_one(op, st, body);
         return SO_OK;
     }
@@ -139,7 +143,7 @@ static int read_rows(const struct so_rest_op *op, struct so_conn *conn, int64_t 
     so_stmt_done(st);
     if (!op->request.head)
         end_rows(op, body);
-    if (!op->request.head && rows == 0 && is_single(op) && !so_media_is_object(op->request.media))
+    if (!op->request.head && rows == 0 && is_single(op) && !so_media_is_object(op->request.media) && !is_raw(op))
         so_buf_lit(body, "null"); /* a function that gave nothing */
     *out_rows = rows;
     return rc == SO_OK ? so_buf_check(body, "the answer", err) : rc;
@@ -489,6 +493,18 @@ static int run_root(const struct so_rest_op *op, struct so_rest_out *out, struct
     return so_buf_check(body, "the answer", err);
 }
 
+static int run_explained(const struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
+                         struct so_err *err)
+{
+    struct so_stmt *st;
+    int rc = open_statement(op, conn, op->call.text.p != NULL ? &op->call : &op->sql, &st, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = so_explain_run(op, st, out, body, err);
+    so_stmt_done(st);
+    return rc;
+}
+
 int so_rest_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
                 struct so_err *err)
 {
@@ -498,6 +514,8 @@ int so_rest_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out 
         return run_info(op, out);
     if (op->request.resource == SO_RESOURCE_ROOT)
         return run_root(op, out, body, err);
+    if (op->request.explain.asked)
+        return run_explained(op, conn, out, body, err);
     int rc = op->plan.top.routine != NULL       ? run_function(op, conn, out, body, err)
              : op->request.verb == SO_VERB_READ ? run_read(op, conn, out, body, err)
                                                 : run_write(op, conn, out, body, err);
