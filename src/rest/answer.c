@@ -98,7 +98,7 @@ int so_rest_put_preferences(const struct so_rest_op *op, struct so_rest_out *out
     const struct so_prefer *p = &op->request.prefer;
     enum so_verb verb = op->request.verb;
     bool writes = verb != SO_VERB_READ, creates = verb == SO_VERB_INSERT, sets = creates || verb == SO_VERB_UPDATE;
-    bool changes = verb == SO_VERB_UPDATE || verb == SO_VERB_DELETE;
+    bool changes = verb == SO_VERB_UPDATE || verb == SO_VERB_DELETE || op->request.resource == SO_RESOURCE_FUNCTION;
     const struct {
         int value;
         const char *const *names;

@@ -120,6 +120,18 @@ static int check_singular(const struct so_rest_op *op, int64_t rows, struct so_e
     return rc;
 }
 
+/* Prefer: max-affected, of updates, deletes and functions. */
+static int check_affected(const struct so_rest_op *op, int64_t rows, struct so_err *err)
+{
+    const struct so_prefer *p = &op->request.prefer;
+    bool changes = op->request.verb == SO_VERB_UPDATE || op->request.verb == SO_VERB_DELETE || op->plan.top.routine != NULL;
+    if (!changes || p->max_affected < 0 || p->handling != SO_HANDLING_STRICT || rows <= p->max_affected)
+        return SO_OK;
+    int rc = so_fail_http(err, PGRST124);
+    so_err_details(err, "The query affects %lld rows", (long long)rows);
+    return rc;
+}
+
 /* ---- reads ---- */
 
 static int read_rows(const struct so_rest_op *op, struct so_conn *conn, int64_t *out_rows, struct so_buf *body,
@@ -167,6 +179,8 @@ static int run_read(const struct so_rest_op *op, struct so_conn *conn, struct so
     int rc = read_rows(op, conn, &rows, body, err);
     if (rc == SO_OK)
         rc = check_singular(op, rows, err);
+    if (rc == SO_OK)
+        rc = check_affected(op, rows, err);
     if (rc == SO_OK && op->count.text.p != NULL)
         rc = find_total(op, conn, rows, &total, err);
     if (rc != SO_OK)
@@ -394,24 +408,13 @@ static int check_refused_upsert(const struct so_rest_op *op, const struct writte
     return so_fail_http(err, SQL_POLICY_UPSERT, SO_STR_ARG(op->plan.top.entity->relation->name));
 }
 
-static int check_affected(const struct so_rest_op *op, const struct written *w, struct so_err *err)
-{
-    const struct so_prefer *p = &op->request.prefer;
-    bool changes = op->request.verb == SO_VERB_UPDATE || op->request.verb == SO_VERB_DELETE;
-    if (!changes || p->max_affected < 0 || p->handling != SO_HANDLING_STRICT || w->rows <= p->max_affected)
-        return SO_OK;
-    int rc = so_fail_http(err, PGRST124);
-    so_err_details(err, "The query affects %lld rows", (long long)w->rows);
-    return rc;
-}
-
 static int check_written(const struct so_rest_op *op, const struct written *w, struct so_err *err)
 {
     int rc = check_refused_upsert(op, w, err);
     if (rc == SO_OK)
         rc = check_singular(op, w->rows, err);
     if (rc == SO_OK)
-        rc = check_affected(op, w, err);
+        rc = check_affected(op, w->rows, err);
     if (rc == SO_OK && op->request.verb == SO_VERB_PUT && w->rows != 1)
         rc = so_fail_http(err, PGRST115);
     return rc;
