@@ -6,6 +6,7 @@
  *
  * The writer alone checkpoints, too (readers never do, not even when they close): SQLite before 3.51.3 can corrupt a WAL
  * when two connections write or checkpoint at the same instant (sqlite.org/wal.html#walresetbug).
+ * For the same reason one process at a time has a writer: so_db_open() in a second one is SO_EBUSY, unless it is read only.
  * A statement that runs into its deadline fails with SO_ETIMEOUT; a lock that another process holds with SO_EBUSY.
  * Errors of the database become SO_EDB with err->id the SQLSTATE of PostgreSQL (23505, 23503, 23502, 23514, 57014, ...). */
 #ifndef SO_DB_DB_H
@@ -27,11 +28,16 @@ struct so_db_options {
     size_t batch_max;      /* jobs in one commit; 0 means 256 */
     unsigned statement_ms; /* time limit of a job, and of what a worker does with a reader it took; 0 means 8000 */
     bool read_only;        /* no writer: for commands that only look */
+    /* PostgreSQL only: */
+    unsigned job_threads; /* each with a connection of its own; 0 means 4 */
+    bool unprepared;      /* no prepared statements or session settings: for a pooler in transaction mode (pgbouncer) */
 };
 
-/* Opens (and makes, if it is not there, with mode 0600) the database in the file `path`: WAL, synchronous=FULL, foreign keys
- * on. */
-int so_db_open(const char *path, const struct so_db_options *options, struct so_db **out, struct so_err *err) SO_MUST_CHECK;
+/* `url` is one of PostgreSQL ("postgres://...", "postgresql://..."), or the path of an SQLite file, which is made with mode
+ * 0600 if it is not there: WAL, synchronous=FULL, foreign keys on.  A PostgreSQL server need not be there yet. */
+int so_db_open(const char *url, const struct so_db_options *options, struct so_db **out, struct so_err *err) SO_MUST_CHECK;
+bool so_db_is_postgres(const struct so_db *db);
+bool so_db_is_postgres_url(struct so_str url);
 /* Waits for the jobs that were taken, checkpoints, closes.  NULL is fine. */
 void so_db_close(struct so_db *db);
 
@@ -70,7 +76,7 @@ int so_db_write(struct so_db *db, int (*run)(void *arg, struct so_conn *conn, st
  * before the commit: 23503. */
 int so_db_migrate(struct so_db *db, int (*run)(void *arg, struct so_conn *conn, struct so_err *err), void *arg,
                   struct so_err *err) SO_MUST_CHECK;
-/* fn(arg) is called on the writer's thread after each commit, before the jobs' done(): be short.  One listener; NULL ends it,
+/* fn(arg) is called on a thread that writes after each commit, before the jobs' done(): be short.  One listener; NULL ends it,
  * and returns when no call is under way any more.  Nothing happens when the database was opened read only. */
 void so_db_on_commit(struct so_db *db, void (*fn)(void *arg), void *arg);
 /* Counters for /metrics and benchmarks: commits, jobs, largest batch. */

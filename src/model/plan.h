@@ -10,6 +10,7 @@
 
 #include "model/ddl.h"
 #include "model/migrate.h"
+#include "model/search.h"
 
 struct so_planner {
     const struct so_model *model;
@@ -36,6 +37,7 @@ struct so_table_diff {
     const struct so_index **unused; /* ours, or in the way: to be dropped */
     size_t unused_count;
     bool rebuild;
+    struct so_search_state search;
     const struct so_str *old_logging; /* triggers of the change log that are to be dropped */
     size_t old_logging_count;
     bool logging_missing;  /* and that are to be made */

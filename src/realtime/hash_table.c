@@ -1,5 +1,5 @@
-/* table.c: chains, at most one entry a slot on average. */
-#include "realtime/table.h"
+/* hash_table.c: chains, at most one entry a slot on average. */
+#include "realtime/hash_table.h"
 
 #include "core/hash.h"
 #include "core/mem.h"
