@@ -7,7 +7,7 @@
 static const char *printed(const char *format, ...) SO_PRINTF(1, 2);
 static const char *printed(const char *format, ...)
 {
-    char out[512];
+    char out[4096];
     va_list args;
     va_start(args, format);
     vsnprintf(out, sizeof(out), format, args);
