@@ -179,7 +179,7 @@ static struct so_rest_settings rest_settings(const struct so_config *c)
     };
 }
 
-static int make_data_folder(const struct so_config *c, struct so_err *err)
+int so_app_make_data_folder(const struct so_config *c, struct so_err *err)
 {
     const char *slash = strrchr(c->database_path, '/');
     char *folder = so_strndup(c->database_path, (size_t)(slash - c->database_path));
@@ -202,7 +202,7 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         .pool_size = (unsigned)config->workers,
         .statement_ms = (unsigned)config->statement_ms,
     };
-    int rc = make_data_folder(config, err);
+    int rc = so_app_make_data_folder(config, err);
     if (rc == SO_OK)
         rc = so_db_open(config->database_path, &options, &app->db, err);
     if (rc == SO_OK)
