@@ -7,6 +7,7 @@
 #include "auth/secrets.h"
 #include "auth/sql.h"
 
+/* Of each kind, the short window first and that of all networks last. */
 static const struct so_attempt_row ROWS[] = {
     {SO_ATTEMPT_PASSWORD, true, 10, 300}, {SO_ATTEMPT_PASSWORD, true, 50, 86400}, {SO_ATTEMPT_PASSWORD, false, 100, 3600},
     {SO_ATTEMPT_FACTOR, true, 15, 300},   {SO_ATTEMPT_FACTOR, true, 60, 86400},   {SO_ATTEMPT_FACTOR, false, 100, 86400},
@@ -67,39 +68,35 @@ static int is_known_network(struct so_auth_call *call, struct so_conn *conn, enu
 
 /* ---- counting ---- */
 
-/* The seconds until this row lets another try pass; 0: it does now. */
-static int wait_of(struct so_auth_call *call, struct so_conn *conn, size_t row, struct so_str key, int64_t *out,
-                   struct so_err *err)
+/* Counts one try in one statement, so that of many at the same instant each sees another number.  *out_wait: the seconds
+ * until the window ends when this try was one too many, else 0.  A window begins when there is none or the last is over. */
+static int count_one(struct so_auth_call *call, struct so_conn *conn, size_t row, struct so_str account, int64_t *out_wait,
+                     struct so_err *err)
 {
+    static const char SQL[] =
+        "INSERT INTO auth_attempts (id, tries, ends_at) VALUES (?1, 1, CAST(?2 AS BIGINT)) ON CONFLICT (id) DO UPDATE SET"
+        " tries = CASE WHEN auth_attempts.ends_at > CAST(?3 AS BIGINT) THEN auth_attempts.tries + 1 ELSE 1 END,"
+        " ends_at = CASE WHEN auth_attempts.ends_at > CAST(?3 AS BIGINT) THEN auth_attempts.ends_at ELSE excluded.ends_at "
+        "END"
+        " RETURNING tries, ends_at";
     int64_t now = call->now_us / 1000000;
+    struct so_str from = number(call, now), until = number(call, now + ROWS[row].window), key;
     struct so_stmt *st;
-    bool found;
-    int rc = so_auth_sql_start(conn, "SELECT tries, ends_at FROM auth_attempts WHERE id = ?1", SO_VALUES(key), &st, err);
-    if (rc != SO_OK)
-        return rc;
-    *out = 0;
-    rc = so_stmt_step(st, &found, err);
-    if (rc == SO_OK && found && so_stmt_i64(st, 0) >= ROWS[row].max && so_stmt_i64(st, 1) > now)
-        *out = so_stmt_i64(st, 1) - now;
-    so_stmt_done(st);
-    return rc;
-}
-
-/* Begins a window when there is none, or the last one is over. */
-static int count_one(struct so_auth_call *call, struct so_conn *conn, size_t row, struct so_str key, struct so_err *err)
-{
-    int64_t now = call->now_us / 1000000;
-    struct so_str from = number(call, now), until = number(call, now + ROWS[row].window);
+    bool found = false;
     if (from.p == NULL || until.p == NULL)
         return so_err_oom(err);
-    return so_auth_sql_run(
-        conn,
-        "INSERT INTO auth_attempts (id, tries, ends_at) VALUES (?1, 1, CAST(?2 AS BIGINT))"
-        " ON CONFLICT (id) DO UPDATE SET"
-        " tries = CASE WHEN auth_attempts.ends_at > CAST(?3 AS BIGINT) THEN auth_attempts.tries + 1 ELSE 1 END,"
-        " ends_at = CASE WHEN auth_attempts.ends_at > CAST(?3 AS BIGINT) THEN auth_attempts.ends_at"
-        " ELSE excluded.ends_at END",
-        SO_VALUES(key, until, from), NULL, err);
+    int rc = key_of(call, row, account, &key, err);
+    if (rc == SO_OK)
+        rc = so_auth_sql_start(conn, SQL, SO_VALUES(key, until, from), &st, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = so_stmt_step(st, &found, err);
+    if (rc == SO_OK && found)
+        *out_wait = so_stmt_i64(st, 0) > ROWS[row].max ? so_stmt_i64(st, 1) - now : 0;
+    while (rc == SO_OK && found)
+        rc = so_stmt_step(st, &found, err);
+    so_stmt_done(st);
+    return rc;
 }
 
 static int forget_old(struct so_auth_call *call, struct so_conn *conn, struct so_err *err)
@@ -110,33 +107,27 @@ static int forget_old(struct so_auth_call *call, struct so_conn *conn, struct so
     return so_auth_sql_run(conn, "DELETE FROM auth_attempts WHERE ends_at <= CAST(?1 AS BIGINT)", SO_VALUES(now), NULL, err);
 }
 
+/* Stops at the first row that refuses: a network that is locked uses up neither its day nor the account's tries. */
 int so_attempt_take(struct so_auth_call *call, struct so_conn *conn, enum so_attempt kind, struct so_str account,
                     int64_t *out_wait, struct so_err *err)
 {
-    struct so_str keys[COUNT_OF(ROWS)];
-    int64_t longest = 0;
+    int64_t wait = 0;
     *out_wait = 0;
     if (!call->auth->settings.rate_limits)
         return SO_OK;
     int rc = forget_old(call, conn, err);
-    for (size_t i = 0; rc == SO_OK && i < COUNT_OF(ROWS); i++) {
-        bool spared = false;
-        int64_t wait = 0;
+    for (size_t i = 0; rc == SO_OK && wait == 0 && i < COUNT_OF(ROWS); i++) {
+        bool is_known = false;
         if (ROWS[i].kind != kind)
             continue;
-        rc = key_of(call, i, account, &keys[i], err);
-        if (rc == SO_OK)
-            rc = wait_of(call, conn, i, keys[i], &wait, err);
+        rc = count_one(call, conn, i, account, &wait, err);
         if (rc == SO_OK && wait > 0 && !ROWS[i].by_network)
-            rc = is_known_network(call, conn, kind, account, &spared, err);
-        if (!spared && wait > longest)
-            longest = wait;
+            rc = is_known_network(call, conn, kind, account, &is_known, err);
+        if (is_known)
+            wait = 0;
     }
-    for (size_t i = 0; rc == SO_OK && longest == 0 && i < COUNT_OF(ROWS); i++)
-        if (ROWS[i].kind == kind)
-            rc = count_one(call, conn, i, keys[i], err);
     if (rc == SO_OK)
-        *out_wait = longest;
+        *out_wait = wait;
     return rc;
 }
 

@@ -122,14 +122,29 @@ static int check_code(struct verification *v, struct so_factor *factor, struct s
     return so_factor_hide(call, secret, factor, err);
 }
 
+/* In one statement each, so that of two requests with one challenge or one code only the first goes on. */
+static int spend(struct verification *v, struct so_conn *conn, const struct so_factor *factor, struct so_err *err)
+{
+    int64_t challenges = 0, steps = 0;
+    int rc = so_auth_sql_run(conn, "UPDATE auth_mfa_challenges SET verified_at = ?2 WHERE id = ?1 AND verified_at IS NULL",
+                             SO_VALUES(v->challenge_id, v->call->now), &challenges, err);
+    if (rc == SO_OK)
+        rc = so_auth_sql_run(conn,
+                             "UPDATE auth_mfa_factors SET last_step = CAST(?2 AS BIGINT)"
+                             " WHERE id = ?1 AND COALESCE(last_step, -1) < CAST(?2 AS BIGINT)",
+                             SO_VALUES(factor->id, factor->last_step), &steps, err);
+    if (rc == SO_OK && challenges != 1)
+        return so_auth_fail(err, SO_AUTH_CHALLENGE_ELSEWHERE);
+    return rc == SO_OK && steps != 1 ? so_auth_fail(err, SO_AUTH_CODE_WRONG) : rc;
+}
+
 static int accept(struct verification *v, struct so_conn *conn, struct so_factor *factor, struct so_err *err)
 {
     struct so_auth_call *call = v->call;
     factor->status = SO_STR("verified");
-    int rc = so_factor_update(call, conn, factor, err);
+    int rc = spend(v, conn, factor, err);
     if (rc == SO_OK)
-        rc = so_auth_sql_run(conn, "UPDATE auth_mfa_challenges SET verified_at = ?2 WHERE id = ?1",
-                             SO_VALUES(v->challenge_id, call->now), NULL, err);
+        rc = so_factor_update(call, conn, factor, err);
     if (rc == SO_OK)
         rc = so_attempt_forgive(call, conn, SO_ATTEMPT_FACTOR, call->user.id, err);
     return rc == SO_OK ? so_mfa_pass(call, conn, factor, &v->grant, err) : rc;

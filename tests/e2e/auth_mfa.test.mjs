@@ -127,6 +127,18 @@ describe("second factors", () => {
     ok(await own.auth.updateUser({ password: "another horse battery" }));
   });
 
+  it("20 requests with one code: one passes", async () => {
+    const { factor, app } = await protectedBy("kim");
+    const own = await signedIn("kim");
+    const { session } = ok(await own.auth.getSession());
+    const [code, token] = [app.code(), session.access_token];
+    const challenges = await Promise.all(Array.from({ length: 20 }, () => own.auth.mfa.challenge({ factorId: factor.id })));
+    const answers = await Promise.all(
+      challenges.map(({ data }) => server.fetch(`/auth/v1/factors/${factor.id}/verify`, { token, body: { challenge_id: data.id, code } })),
+    );
+    assert.equal(answers.filter(({ status }) => status === 200).length, 1);
+  });
+
   it("mfa.unenroll takes the session down at its next refresh", async () => {
     const { own, factor } = await protectedBy("dora");
     assert.equal(ok(await own.auth.mfa.unenroll({ factorId: factor.id })).id, factor.id);
