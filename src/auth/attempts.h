@@ -4,8 +4,8 @@
  *   - per account and network of the peer: a handful in five minutes, some dozens in a day;
  *   - per account from all networks together, against guessing from many places at once.  This one does not hold networks
  *     from which the owner got in before, so strangers cannot lock the owner out.
- * A window does not grow: every lock ends with it, whatever is tried meanwhile.  An address that nobody has is counted as one
- * that somebody has, and answered alike.  Only the SHA-256 of account and network is kept. */
+ * A window does not grow: every lock ends with it, whatever is tried meanwhile.  An address that nobody has is counted as
+ * one that somebody has, and answered alike.  Only the SHA-256 of account and network is kept. */
 #ifndef SO_AUTH_ATTEMPTS_H
 #define SO_AUTH_ATTEMPTS_H
 
