@@ -185,8 +185,9 @@ static int start_page(struct so_auth_call *call, struct so_conn *conn, const str
         "ESCAPE '!' AND %.*s"
         " ORDER BY l.id DESC LIMIT CAST(?3 AS INTEGER) OFFSET CAST(?4 AS INTEGER)",
         SO_STR_ARG(by_type));
-    struct so_str limit = so_arena_printf(call->arena, "%lld", (long long)page->per_page);
-    struct so_str offset = so_arena_printf(call->arena, "%lld", (long long)((page->page - 1) * page->per_page));
+    long long size = page->per_page, before = page->page - 1;
+    struct so_str limit = so_arena_printf(call->arena, "%lld", size);
+    struct so_str offset = so_arena_printf(call->arena, "%lld", before * size);
     if (sql.p == NULL || limit.p == NULL || offset.p == NULL)
         return so_err_oom(err);
     return so_auth_sql_start(conn, sql.p, SO_VALUES(filter->author, filter->action, limit, offset), out, err);

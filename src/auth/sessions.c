@@ -307,15 +307,16 @@ struct ids {
     size_t count;
 };
 
+#define LIST "SELECT id, count(*) OVER () FROM auth_sessions WHERE user_id = ?1 "
+
 static int list_sessions(struct so_auth_call *call, struct so_conn *conn, enum so_session_scope scope, struct so_str user_id,
                          struct so_str session_id, struct ids *out, struct so_err *err)
 {
     static const char *const SQL[] = {
-        [SO_SESSION_ALL] = "SELECT id, count(*) OVER () FROM auth_sessions WHERE user_id = ?1",
-        [SO_SESSION_THIS] = "SELECT id, count(*) OVER () FROM auth_sessions WHERE user_id = ?1 AND id = ?2",
-        [SO_SESSION_OTHERS] = "SELECT id, count(*) OVER () FROM auth_sessions WHERE user_id = ?1 AND id <> ?2",
-        [SO_SESSION_WEAK] = "SELECT id, count(*) OVER () FROM auth_sessions"
-                            " WHERE user_id = ?1 AND id <> ?2 AND aal = 'aal1'",
+        [SO_SESSION_ALL] = LIST,
+        [SO_SESSION_THIS] = LIST "AND id = ?2",
+        [SO_SESSION_OTHERS] = LIST "AND id <> ?2",
+        [SO_SESSION_WEAK] = LIST "AND id <> ?2 AND aal = 'aal1'",
     };
     struct so_stmt *st;
     if (session_id.n == 0) /* a token without session: every one is another */
