@@ -29,6 +29,7 @@ async function withSocle(fn) {
       SOCLE_CONNECTIONS_MAX: "20000",
       SOCLE_REALTIME_CONNECTIONS_MAX: "20000",
       SOCLE_REALTIME_EVENTS_PER_SECOND: "1000000",
+      SOCLE_REALTIME_SILENCE_MS: "600000",
     },
     log,
     ready: () => /listening on/.test(log.join("")),
