@@ -116,6 +116,7 @@ void so_auth_revoked_batch_add(struct so_auth_revoked *set, struct so_auth_revok
     pthread_rwlock_wrlock(&set->lock);
     for (size_t i = 0; i < batch->count; i++)
         add(set, &batch->items[i]);
+    atomic_fetch_add(&set->version, 1);
     pthread_rwlock_unlock(&set->lock);
     batch->count = 0;
 }
