@@ -130,6 +130,15 @@ static int open_mailer(struct so_app *app, struct so_err *err)
     return c->development ? so_catcher_open(&app->catcher, err) : SO_OK;
 }
 
+/* A slow server elsewhere must leave workers for everybody else. */
+static int open_fetcher(struct so_app *app, struct so_err *err)
+{
+    const struct so_config *c = app->config;
+    const struct so_fetcher_settings settings = {
+        .private_allowed = c->outbound_private, .ca_file = c->ca_file, .concurrent_max = (unsigned)(c->workers + 1) / 2};
+    return c->provider_count > 0 ? so_fetcher_open(&settings, &app->fetcher, err) : SO_OK;
+}
+
 static struct so_auth_settings auth_settings(const struct so_app *app)
 {
     const struct so_config *c = app->config;
@@ -153,6 +162,10 @@ static struct so_auth_settings auth_settings(const struct so_app *app)
         .weak_secrets_allowed = c->development,
         .keys_path = c->keys_path,
         .master_key = text_of(c->master_key),
+        .fetcher = app->fetcher,
+        .providers = c->providers,
+        .provider_count = c->provider_count,
+        .manual_linking = c->manual_linking,
     };
 }
 
@@ -184,6 +197,8 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         rc = so_db_open(config->database_path, &options, &app->db, err);
     if (rc == SO_OK)
         rc = open_mailer(app, err);
+    if (rc == SO_OK)
+        rc = open_fetcher(app, err);
     const struct so_auth_settings auth = auth_settings(app);
     if (rc == SO_OK)
         rc = so_auth_open(app->db, &auth, &app->auth, err);
@@ -203,6 +218,7 @@ void so_app_close(struct so_app *app)
         return;
     so_snapshot_unref(app->snapshot);
     so_auth_close(app->auth);
+    so_fetcher_close(app->fetcher);
     so_smtp_close(app->smtp);
     so_catcher_close(app->catcher);
     so_db_close(app->db);

@@ -7,6 +7,9 @@
 #include "core/buf.h"
 #include "core/err.h"
 
+struct so_provider_settings;
+struct so_config_shown;
+
 struct so_config {
     struct so_arena arena;
     const char *dir;  /* the app's folder */
@@ -32,6 +35,15 @@ struct so_config {
     const char *smtp_url, *smtp_user, *smtp_password, *mail_from;
     const char *site_url, *redirect_urls;
     bool mail_autoconfirm;
+
+    /* accounts elsewhere, and calls to other servers */
+    const char *auth_providers;             /* names, as written; NULL when not set */
+    struct so_provider_settings *providers; /* provider_count; made by app/config_providers.c */
+    size_t provider_count;
+    bool manual_linking, outbound_private;
+    const char *ca_file;
+    struct so_config_shown *shown; /* shown_count: their settings, for printing */
+    size_t shown_count;
 
     /* limits */
     int64_t threads, workers, max_rows, body_max, reply_max, connections_max;

@@ -4,12 +4,14 @@
  *   handle:    one request -> one reply                            on a worker thread: straight-line code that may block
  *
  * The endpoint table is auth/endpoints.c, the errors auth/errors.h.  Tables of its own in the database: auth_users,
- * auth_identities, auth_sessions, auth_refresh_tokens, auth_revocations, auth_audit_log, auth_schema_versions
- * (auth/tables.c). */
+ * auth_identities, auth_sessions, auth_refresh_tokens, auth_revocations, auth_audit_log, auth_one_time_tokens,
+ * auth_flow_states, auth_oauth_states, auth_schema_versions (auth/tables.c). */
 #ifndef SO_AUTH_AUTH_H
 #define SO_AUTH_AUTH_H
 
+#include "auth/fetch.h"
 #include "auth/mail.h"
+#include "auth/providers.h"
 #include "core/arena.h"
 #include "core/buf.h"
 #include "core/err.h"
@@ -33,9 +35,13 @@ struct so_auth_settings {
     struct so_mailer *mailer;              /* borrowed; NULL: no mail, and no flow that needs it */
     struct so_str site_url;                /* where links lead in the end; {NULL,0}: public_url */
     struct so_str redirect_urls;           /* other places they may lead to, separated by commas; compared exactly */
-    const char *app_folder;   /* its mail/ may replace templates (auth/mail_templates.h); NULL: the built-in ones */
-    const char *keys_path;    /* file of the signing keys (auth/key_file.h), made when it is not there */
-    struct so_str master_key; /* seals that file; {NULL,0}: it is plain */
+    const char *app_folder;     /* its mail/ may replace templates (auth/mail_templates.h); NULL: the built-in ones */
+    const char *keys_path;      /* file of the signing keys (auth/key_file.h), made when it is not there */
+    struct so_str master_key;   /* seals that file; {NULL,0}: it is plain */
+    struct so_fetcher *fetcher; /* borrowed; needed when there are providers */
+    const struct so_provider_settings *providers; /* of other accounts (auth/providers.h) */
+    size_t provider_count;
+    bool manual_linking; /* users link and unlink identities themselves */
 };
 
 struct so_auth; /* one per process */
@@ -78,6 +84,7 @@ struct so_auth_in {
     struct so_str api_version;           /* X-Supabase-Api-Version */
     struct so_str peer;                  /* the client's address without its port: rate limits and the audit log go by it */
     struct so_str user_agent;
+    struct so_str cookie; /* header; {NULL,0} when absent */
 };
 
 struct so_auth_out {

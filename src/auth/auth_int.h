@@ -20,6 +20,7 @@ struct so_auth {
     struct so_auth_keys *keys;
     struct so_auth_revoked revoked;
     struct so_auth_limits limits;
+    struct so_providers providers;
 };
 
 struct so_auth_call {

@@ -36,6 +36,12 @@ static const struct so_endpoint ENDPOINTS[] = {
     {"GET",   "/user",                             so_me_get,               USER,  NONE, FREE,   false, "the account"},
     {"PUT",   "/user",                             so_me_put,               USER,  NEED, FREE,   false, "changes to it"},
 
+    {"GET",   "/authorize",                        so_oauth_authorize,      OPEN,  NONE, TOKEN,  false, "to a provider"},
+    {"GET",   "/callback",                         so_oauth_callback,       OPEN,  NONE, TOKEN,  false, "and back"},
+    {"POST",  "/callback",                         so_oauth_callback,       OPEN,  NONE, TOKEN,  false, "back by a form"},
+    {"GET",   "/user/identities/authorize",        so_oauth_link,           USER,  NONE, TOKEN,  false, "links a provider"},
+    {"DELETE", "/user/identities/{id}",            so_identity_delete,      USER,  NONE, FREE,   false, "unlinks one"},
+
     {"POST",  "/invite",                           so_invite,               ADMIN, NEED, FREE,   false, "mails a new user"},
     {"POST",  "/admin/generate_link",              so_generate_link,        ADMIN, NEED, FREE,   false, "link without mail"},
     {"GET",   "/admin/users",                      so_admin_list,           ADMIN, NONE, FREE,   false, "accounts in pages"},

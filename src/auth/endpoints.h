@@ -33,6 +33,7 @@ struct so_str so_endpoint_methods(struct so_str path, struct so_arena *arena);
 so_endpoint_handler so_public_health, so_public_settings, so_public_jwks, so_public_configuration;
 so_endpoint_handler so_signup, so_token_grant, so_logout, so_me_get, so_me_put;
 so_endpoint_handler so_otp, so_recover, so_resend, so_reauthenticate, so_verify_page, so_verify_post;
+so_endpoint_handler so_oauth_authorize, so_oauth_callback, so_oauth_link, so_identity_delete;
 so_endpoint_handler so_invite, so_generate_link;
 so_endpoint_handler so_admin_list, so_admin_create, so_admin_get, so_admin_update, so_admin_delete;
 

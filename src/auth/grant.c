@@ -1,6 +1,7 @@
 /* grant.c: POST /token: a session for a password or for a refresh token. */
 #include "auth/endpoints.h"
 #include "auth/errors.h"
+#include "auth/id_token.h"
 #include "auth/passwords.h"
 #include "auth/pkce.h"
 #include "auth/text.h"
@@ -121,6 +122,7 @@ static const struct {
     {"password", grant_password},
     {"refresh_token", grant_refresh},
     {"pkce", so_pkce_grant},
+    {"id_token", so_id_token_grant},
 };
 
 int so_token_grant(struct so_auth_call *call, struct so_err *err)

@@ -136,7 +136,21 @@ static const char VERSION_2[] = "CREATE TABLE auth_one_time_tokens ("
                                 "CREATE INDEX auth_flow_states_user_id ON auth_flow_states (user_id);"
                                 "CREATE INDEX auth_flow_states_created_at ON auth_flow_states (created_at);";
 
-static const char *const STEPS[] = {VERSION_1, VERSION_2};
+/* Sign-ins that went to another provider (auth/oauth_state.c), and what that gave the app (auth/pkce.c). */
+static const char VERSION_3[] = "CREATE TABLE auth_oauth_states ("
+                                "  state_hash TEXT NOT NULL PRIMARY KEY,"
+                                "  provider TEXT NOT NULL,"
+                                "  redirect_to TEXT NOT NULL,"
+                                "  code_challenge TEXT,"
+                                "  code_challenge_method TEXT,"
+                                "  link_to UUID TEXT REFERENCES auth_users (id) ON DELETE CASCADE,"
+                                "  created_at TIMESTAMPTZ TEXT NOT NULL"
+                                ");"
+                                "CREATE INDEX auth_oauth_states_created_at ON auth_oauth_states (created_at);"
+                                "CREATE INDEX auth_oauth_states_link_to ON auth_oauth_states (link_to);"
+                                "ALTER TABLE auth_flow_states ADD COLUMN provider_tokens TEXT;"; /* sealed under the code */
+
+static const char *const STEPS[] = {VERSION_1, VERSION_2, VERSION_3};
 
 static int read_version(struct so_conn *conn, int64_t *out_version, struct so_err *err)
 {
