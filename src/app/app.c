@@ -99,6 +99,8 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     struct so_catalog *catalog = NULL;
     int rc = so_model_load(app->config->dir, &model, err);
     if (rc == SO_OK)
+        model->realtime = app->config->realtime;
+    if (rc == SO_OK)
         rc = migrate(app, model, err);
     if (rc == SO_OK)
         rc = read_catalog(app, model, &catalog, err);
@@ -169,6 +171,20 @@ static struct so_auth_settings auth_settings(const struct so_app *app)
     };
 }
 
+static struct so_rest_settings rest_settings(const struct so_config *c)
+{
+    return (struct so_rest_settings){
+        .max_rows = c->max_rows,
+        .body_max = (size_t)c->reply_max,
+        .path = c->rest_path[0] == '\0' ? SO_STR("/") : so_str_c(c->rest_path),
+        .aggregates = c->db_aggregates_enabled,
+        .tx_rolls_back = c->db_tx_end == SO_TX_END_ROLLBACK || c->db_tx_end == SO_TX_END_ROLLBACK_OVERRIDE,
+        .tx_override = c->db_tx_end == SO_TX_END_COMMIT_OVERRIDE || c->db_tx_end == SO_TX_END_ROLLBACK_OVERRIDE,
+        .plan = c->db_plan_enabled,
+        .openapi = (enum so_openapi_mode)c->openapi_mode,
+    };
+}
+
 static int make_data_folder(const struct so_config *c, struct so_err *err)
 {
     const char *slash = strrchr(c->database_path, '/');
@@ -187,7 +203,7 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         return so_err_oom(err);
     app->config = config;
     app->migrate = mode;
-    app->rest = (struct so_rest_settings){.max_rows = config->max_rows, .body_max = (size_t)config->reply_max};
+    app->rest = rest_settings(config);
     const struct so_db_options options = {
         .pool_size = (unsigned)config->workers,
         .statement_ms = (unsigned)config->statement_ms,

@@ -6,7 +6,7 @@
 #include "core/map.h"
 
 /* The value of `name`: environment, then .env (`values`); with `secret` also the first line of the file that NAME_FILE
- * names; then `alias` (may be NULL).  *out is NULL when it is not set. */
+ * names; then `alias` ("A|B"; may be NULL).  *out is NULL when it is not set. */
 int so_config_find(struct so_config *c, const struct so_map *values, const char *name, const char *alias, bool secret,
                    const char **out, struct so_err *err) SO_MUST_CHECK;
 /* true, false, 1, 0, yes, no, on, off */

@@ -27,11 +27,16 @@ struct so_db_options {
     size_t batch_max;      /* jobs in one commit; 0 means 256 */
     unsigned statement_ms; /* time limit of a job, and of what a worker does with a reader it took; 0 means 8000 */
     bool read_only;        /* no writer: for commands that only look */
+    /* PostgreSQL only: */
+    unsigned job_threads; /* each with a connection of its own; 0 means 4 */
+    bool unprepared;      /* no prepared statements or session settings: for a pooler in transaction mode (pgbouncer) */
 };
 
-/* Opens (and makes, if it is not there, with mode 0600) the database in the file `path`: WAL, synchronous=FULL, foreign keys
- * on. */
-int so_db_open(const char *path, const struct so_db_options *options, struct so_db **out, struct so_err *err) SO_MUST_CHECK;
+/* `url` is one of PostgreSQL ("postgres://...", "postgresql://..."), or the path of an SQLite file, which is made with mode
+ * 0600 if it is not there: WAL, synchronous=FULL, foreign keys on.  A PostgreSQL server need not be there yet. */
+int so_db_open(const char *url, const struct so_db_options *options, struct so_db **out, struct so_err *err) SO_MUST_CHECK;
+bool so_db_is_postgres(const struct so_db *db);
+bool so_db_is_postgres_url(struct so_str url);
 /* Waits for the jobs that were taken, checkpoints, closes.  NULL is fine. */
 void so_db_close(struct so_db *db);
 

@@ -181,6 +181,26 @@ static int run_read(const struct so_rest_op *op, struct so_conn *conn, struct so
     return rc == SO_OK ? so_rest_put_preferences(op, out, err) : rc;
 }
 
+/* ---- how a transaction ends ---- */
+
+/* Whether what the operation writes is undone although it went well (the reference's db-tx-end). */
+static bool rolls_back(const struct so_rest_op *op)
+{
+    enum so_tx asked = op->settings->tx_override ? op->request.prefer.tx : SO_TX_UNSET;
+    bool undone = asked == SO_TX_UNSET ? op->settings->tx_rolls_back : asked == SO_TX_ROLLBACK;
+    return undone && so_rest_writes(op);
+}
+
+static int begin_undoable(const struct so_rest_op *op, struct so_conn *conn, struct so_err *err)
+{
+    return rolls_back(op) ? so_conn_exec(conn, "SAVEPOINT so_rest", err) : SO_OK;
+}
+
+static int end_undoable(const struct so_rest_op *op, struct so_conn *conn, struct so_err *err)
+{
+    return rolls_back(op) ? so_conn_exec(conn, "ROLLBACK TO so_rest; RELEASE so_rest", err) : SO_OK;
+}
+
 /* ---- functions ---- */
 
 /* The rows that the statement returned, as JSON: the plan's `given`, which the read after it takes for a table. */
@@ -245,15 +265,14 @@ static int run_function(struct so_rest_op *op, struct so_conn *conn, struct so_r
                         struct so_err *err)
 {
     int rc = so_validate_verdict(&op->plan);
-    bool rolls_back = op->settings->tx_override && op->request.prefer.tx == SO_TX_ROLLBACK && so_rest_writes(op);
-    if (rc == SO_OK && rolls_back)
-        rc = so_conn_exec(conn, "SAVEPOINT so_rest", err);
+    if (rc == SO_OK)
+        rc = begin_undoable(op, conn, err);
     if (rc == SO_OK && op->call.text.p != NULL)
         rc = run_call(op, conn, err);
     if (rc == SO_OK && op->sql.text.p != NULL)
         rc = run_read(op, conn, out, body, err);
-    if (rc == SO_OK && rolls_back)
-        rc = so_conn_exec(conn, "ROLLBACK TO so_rest; RELEASE so_rest", err);
+    if (rc == SO_OK)
+        rc = end_undoable(op, conn, err);
     if (rc != SO_OK || op->sql.text.p != NULL)
         return rc;
     out->status = 204;
@@ -441,13 +460,12 @@ static int run_write(struct so_rest_op *op, struct so_conn *conn, struct so_rest
 {
     struct written w = {.location = {NULL, 0}};
     int rc = so_validate_verdict(&op->plan);
-    bool rolls_back = op->settings->tx_override && op->request.prefer.tx == SO_TX_ROLLBACK && op->sql.text.p != NULL;
-    if (rc == SO_OK && rolls_back)
-        rc = so_conn_exec(conn, "SAVEPOINT so_rest", err);
+    if (rc == SO_OK)
+        rc = begin_undoable(op, conn, err);
     if (rc == SO_OK)
         rc = write_all(op, conn, &w, body, err);
-    if (rc == SO_OK && rolls_back)
-        rc = so_conn_exec(conn, "ROLLBACK TO so_rest; RELEASE so_rest", err);
+    if (rc == SO_OK)
+        rc = end_undoable(op, conn, err);
     return rc == SO_OK ? put_written_headers(op, &w, out, err) : rc;
 }
 
@@ -462,6 +480,8 @@ static int run_info(const struct so_rest_op *op, struct so_rest_out *out)
 
 static int run_root(const struct so_rest_op *op, struct so_rest_out *out, struct so_buf *body, struct so_err *err)
 {
+    if (op->settings->openapi == SO_OPENAPI_DISABLED)
+        return so_fail_http(err, PGRST126);
     out->status = 200;
     so_rest_put_header(out, SO_STR("Content-Type"), so_media_type(SO_MEDIA_OPENAPI));
     if (!op->request.head)

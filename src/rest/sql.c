@@ -10,6 +10,7 @@
  * Parameters have explicit numbers.  :auth_uid, :auth_role and :auth_jwt, which policies use by name, are the numbers 1 to
  * 3: a common table expression that nobody reads names them first, wherever in the text they are used. SQLite's RETURNING
  * sees the written row under the table's own name only, so the target of a write has no alias. */
+#include "model/search.h"
 #include "rest/sql_int.h"
 
 #define IDENTITY "WITH so_who(uid, role, jwt) AS (SELECT :auth_uid, :auth_role, :auth_jwt) "
@@ -119,6 +120,27 @@ static void add_layer(struct layers *l, const char *template)
 
 static void put_layer(struct so_sqlb *b, struct layers *l, int level);
 
+/* The primary key's columns, with the node's alias or bare. */
+static void put_key(struct so_sqlb *b, const struct so_node *node, bool qualified)
+{
+    const struct so_relation *r = node->entity->relation;
+    for (size_t i = 0; r->primary != NULL && i < r->primary->column_count; i++) {
+        const struct so_column *column = &r->columns[r->primary->columns[i]];
+        so_text_c(&b->text, i > 0 ? ", " : "");
+        if (qualified)
+            put_column(b, node, column);
+        else
+            so_text_name(&b->text, column->name);
+    }
+}
+
+static void put_index_name(struct so_sqlb *b, struct so_str table)
+{
+    so_text_lit(&b->text, "\"" SO_SEARCH_PREFIX);
+    so_text_str(&b->text, table); /* of a schema file: letters, digits and '_' */
+    so_text_lit(&b->text, SO_SEARCH_SUFFIX "\"");
+}
+
 static void put_slot(struct so_sqlb *b, struct layers *l, int level, char slot)
 {
     switch (slot) {
@@ -128,6 +150,10 @@ static void put_slot(struct so_sqlb *b, struct layers *l, int level, char slot)
         so_sqlb_put_number(b, l->value_number);
         break;
     case 'p': put_param(b, &(struct so_param){.kind = SO_PARAM_TEXT, .text = l->expr->path}); break;
+    case 't': so_text_name(&b->text, l->node->entity->relation->name); break;
+    case 'k': put_key(b, l->node, true); break;
+    case 'K': put_key(b, l->node, false); break;
+    case 'x': put_index_name(b, l->node->entity->relation->name); break;
     default: put_layer(b, l, level + 1); break;
     }
 }
@@ -269,7 +295,7 @@ static void put_compare(struct so_sqlb *b, const struct so_node *node, const str
         put_json_compare(b, node, c);
         return;
     }
-    add_layer(&l, op->sql);
+    add_layer(&l, b->nots > 0 && op->exact != NULL ? op->exact : op->sql);
     if (op->is_ordering && is_decimal(&c->expr))
         add_layer(&l, b->dialect->decimal_order);
     add_layer(&l, path_template(b, &c->expr, op->is_set ? AS_WRITTEN : AS_VALUE));
@@ -291,6 +317,7 @@ static void put_list(struct so_sqlb *b, const struct so_node *node, const struct
 
 void so_sqlb_put_cond(struct so_sqlb *b, const struct so_node *node, const struct so_cond *c)
 {
+    b->nots += c->negated;
     if (c->negated)
         so_text_lit(&b->text, "NOT (");
     switch (c->kind) {
@@ -305,6 +332,7 @@ void so_sqlb_put_cond(struct so_sqlb *b, const struct so_node *node, const struc
     }
     if (c->negated)
         so_text_char(&b->text, ')');
+    b->nots -= c->negated;
 }
 
 /* The link to the parent (NULL for the top), the node's own conditions, and what !inner asks. */
