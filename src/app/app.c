@@ -121,6 +121,12 @@ static void mail_failed(void *arg, const struct so_err *err)
     so_log(SO_LOG_ERROR, "%s", err->message);
 }
 
+static void issuer_failed(void *arg, const struct so_err *err)
+{
+    (void)arg;
+    so_log(SO_LOG_WARN, "the keys of another issuer could not be read: %s", err->message);
+}
+
 /* Production sends, development catches, and without a server there is no mail. */
 static int open_mailer(struct so_app *app, struct so_err *err)
 {
@@ -138,7 +144,7 @@ static int open_fetcher(struct so_app *app, struct so_err *err)
     const struct so_config *c = app->config;
     const struct so_fetcher_settings settings = {
         .private_allowed = c->outbound_private, .ca_file = c->ca_file, .concurrent_max = (unsigned)(c->workers + 1) / 2};
-    return c->provider_count > 0 ? so_fetcher_open(&settings, &app->fetcher, err) : SO_OK;
+    return c->provider_count > 0 || c->jwt_issuers != NULL ? so_fetcher_open(&settings, &app->fetcher, err) : SO_OK;
 }
 
 static struct so_auth_settings auth_settings(const struct so_app *app)
@@ -168,6 +174,8 @@ static struct so_auth_settings auth_settings(const struct so_app *app)
         .providers = c->providers,
         .provider_count = c->provider_count,
         .manual_linking = c->manual_linking,
+        .jwt_issuers = text_of(c->jwt_issuers),
+        .issuer_failed = issuer_failed,
     };
 }
 

@@ -100,6 +100,9 @@ static const struct setting SETTINGS[] = {
     {"SOCLE_AUTH_PROVIDERS", NULL, TEXT, false, AT(auth_providers), 0, 0, NULL, NULL,
      "other accounts to sign in with, separated by commas: google, github, or names of your own; each has its settings "
      "SOCLE_AUTH_NAME_CLIENT_ID, _CLIENT_SECRET, _ISSUER, _SCOPES"},
+    {"SOCLE_JWT_ISSUERS", NULL, TEXT, false, AT(jwt_issuers), 0, 0, NULL, NULL,
+     "others whose tokens are good for the data, separated by commas: ISSUER=JWKS, a URL or file, then aud=, role=, "
+     "role_claim=, roles=VALUE:ROLE|VALUE:ROLE"},
     {"SOCLE_MANUAL_LINKING", "GOTRUE_SECURITY_MANUAL_LINKING_ENABLED", FLAG, false, AT(manual_linking), 0, 0, "false", NULL,
      "users may link and unlink other accounts themselves"},
     {"SOCLE_OUTBOUND_PRIVATE", NULL, FLAG, false, AT(outbound_private), 0, 0, "false", NULL,

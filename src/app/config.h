@@ -49,6 +49,7 @@ struct so_config {
     bool mail_autoconfirm;
 
     /* accounts elsewhere, and calls to other servers */
+    const char *jwt_issuers;                /* NULL when not set */
     const char *auth_providers;             /* names, as written; NULL when not set */
     struct so_provider_settings *providers; /* provider_count; made by app/config_providers.c */
     size_t provider_count;

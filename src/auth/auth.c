@@ -77,6 +77,16 @@ static int check_settings(const struct so_auth_settings *s, struct so_err *err)
     return SO_OK;
 }
 
+static int open_issuers(struct so_auth *auth, const struct so_auth_settings *settings, struct so_err *err)
+{
+    return so_issuers_open(&auth->issuers,
+                           &(struct so_issuers_settings){.text = settings->jwt_issuers,
+                                                         .folder = settings->app_folder,
+                                                         .fetcher = settings->fetcher,
+                                                         .failed = settings->issuer_failed},
+                           &auth->arena, err);
+}
+
 /* What can fail after the locks exist. */
 static int set_up(struct so_auth *auth, const struct so_auth_settings *settings, struct so_err *err)
 {
@@ -91,6 +101,8 @@ static int set_up(struct so_auth *auth, const struct so_auth_settings *settings,
         rc = so_auth_check_keys(auth, err);
     if (rc == SO_OK)
         rc = so_providers_open(&auth->providers, settings->providers, settings->provider_count, &auth->arena, err);
+    if (rc == SO_OK)
+        rc = open_issuers(auth, settings, err);
     if (rc == SO_OK)
         rc = so_auth_tables_migrate(auth->db, err);
     if (rc == SO_OK)
@@ -131,6 +143,7 @@ void so_auth_close(struct so_auth *auth)
 {
     if (auth == NULL)
         return;
+    so_issuers_close(&auth->issuers);
     so_providers_close(&auth->providers);
     so_auth_keys_close(auth->keys);
     so_auth_limits_deinit(&auth->limits);

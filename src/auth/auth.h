@@ -41,7 +41,9 @@ struct so_auth_settings {
     struct so_fetcher *fetcher; /* borrowed; needed when there are providers */
     const struct so_provider_settings *providers; /* of other accounts (auth/providers.h) */
     size_t provider_count;
-    bool manual_linking; /* users link and unlink identities themselves */
+    struct so_str jwt_issuers; /* others whose tokens are good (auth/issuers.h); {NULL,0}: none */
+    void (*issuer_failed)(void *arg, const struct so_err *err); /* told when their keys could not be read; may be NULL */
+    bool manual_linking;                                        /* users link and unlink identities themselves */
 };
 
 struct so_auth; /* one per process */

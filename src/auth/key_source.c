@@ -143,7 +143,8 @@ static int read_set(struct so_str where, struct so_fetcher *fetcher, struct so_k
 static bool begin(struct so_key_source *source, int64_t now)
 {
     pthread_mutex_lock(&source->lock);
-    bool is_early = source->tried_at != 0 && now >= source->tried_at && now - source->tried_at < SO_KEYS_RETRY_S;
+    int64_t retry = source->set == NULL ? SO_KEYS_FIRST_S : SO_KEYS_RETRY_S;
+    bool is_early = source->tried_at != 0 && now >= source->tried_at && now - source->tried_at < retry;
     bool go = !source->is_reading && !is_early;
     if (go) {
         source->is_reading = true;

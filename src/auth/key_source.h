@@ -16,7 +16,8 @@
 
 enum {
     SO_KEYS_FRESH_S = 600, /* after this long they are read again */
-    SO_KEYS_RETRY_S = 30   /* between two readings, whatever was asked */
+    SO_KEYS_RETRY_S = 30,  /* between two readings, whatever was asked */
+    SO_KEYS_FIRST_S = 2    /* the same while there is no key at all */
 };
 
 /* Never changes; whoever uses it holds it until done. */

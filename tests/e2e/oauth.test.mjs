@@ -479,3 +479,53 @@ describe("a provider that takes the secret in the form, and people without addre
     }
   });
 });
+
+describe("tokens of other issuers", () => {
+  let provider, server;
+  const until = async (what) => {
+    for (let i = 0; i < 500; i++) {
+      const answer = await what();
+      if (answer) return answer;
+      await new Promise((done) => setTimeout(done, 10));
+    }
+    throw new Error(`it never came: ${server.log}`);
+  };
+  before(async () => (provider = await Provider.start()));
+  after(() => provider?.stop());
+  beforeEach(() => (provider.requests = []));
+  const start = (more) => Server.start({ env: { SOCLE_JWT_ISSUERS: `${provider.issuer}=${provider.url}/jwks aud=socle-app`, ...more } });
+  const third = (token) => createClient(server.url, ANON_KEY, { accessToken: async () => token, realtime: { transport: WebSocket } });
+  const sub = "8c5ea1a5-6a0e-4b1a-9f0a-7a8f5d2b1c3e";
+
+  it("accessToken of createClient: the policies see who asks; accounts and other audiences do not", async () => {
+    server = await start({ SOCLE_OUTBOUND_PRIVATE: "true" });
+    try {
+      await until(() => provider.requests.some(({ path }) => path === "/jwks"));
+      const own = third(provider.idToken({ sub }));
+      const { data } = await until(async () => {
+        const answer = await own.from("books").insert({ isbn: "1234567890", title: "Mine", pages: 10 }).select().single();
+        return answer.error ? undefined : answer;
+      });
+      assert.equal(data.owner_id, sub);
+      const other = await third(provider.idToken({ sub, aud: "another-app" })).from("books").select("isbn");
+      assert.equal(other.error.code, "PGRST301");
+      const account = await server.fetch("/auth/v1/user", { token: provider.idToken({ sub }) });
+      assert.equal(account.status, 403);
+      assert.equal(provider.requests.filter(({ path }) => path === "/jwks").length, 1);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it("keys on this machine are not read unless that is allowed, and the log says so", async () => {
+    server = await start();
+    try {
+      await until(() => /keys of another issuer could not be read.*(private network|may not be called)/.test(server.log));
+      const { error } = await third(provider.idToken({ sub })).from("books").select("isbn");
+      assert.equal(error.code, "PGRST301");
+      assert.equal(provider.requests.length, 0);
+    } finally {
+      await server.stop();
+    }
+  });
+});
