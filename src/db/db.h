@@ -6,6 +6,7 @@
  *
  * The writer alone checkpoints, too (readers never do, not even when they close): SQLite before 3.51.3 can corrupt a WAL
  * when two connections write or checkpoint at the same instant (sqlite.org/wal.html#walresetbug).
+ * For the same reason one process at a time has a writer: so_db_open() in a second one is SO_EBUSY, unless it is read only.
  * A statement that runs into its deadline fails with SO_ETIMEOUT; a lock that another process holds with SO_EBUSY.
  * Errors of the database become SO_EDB with err->id the SQLSTATE of PostgreSQL (23505, 23503, 23502, 23514, 57014, ...). */
 #ifndef SO_DB_DB_H
