@@ -188,7 +188,7 @@ static int verify_given(struct so_auth_call *call, struct so_provider *provider,
 int so_id_token_grant(struct so_auth_call *call, struct so_err *err)
 {
     struct so_external external = {.call = call};
-    struct so_provider *provider;
+    struct so_provider *provider = NULL;
     int rc = take_provider(call, &provider, err);
     if (rc == SO_OK && call->params.link_identity == SO_AUTH_FLAG_TRUE) {
         rc = so_auth_admit(call, SO_ACCESS_USER, err);
