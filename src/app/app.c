@@ -131,8 +131,12 @@ static void issuer_failed(void *arg, const struct so_err *err)
 static int open_mailer(struct so_app *app, struct so_err *err)
 {
     const struct so_config *c = app->config;
-    const struct so_smtp_settings smtp = {
-        .url = c->smtp_url, .user = c->smtp_user, .password = c->smtp_password, .from = c->mail_from, .failed = mail_failed};
+    const struct so_smtp_settings smtp = {.url = c->smtp_url,
+                                          .user = c->smtp_user,
+                                          .password = c->smtp_password,
+                                          .from = c->mail_from,
+                                          .ca_file = c->ca_file,
+                                          .failed = mail_failed};
     if (c->smtp_url != NULL)
         return so_smtp_open(&smtp, &app->smtp, err);
     return c->development ? so_catcher_open(&app->catcher, err) : SO_OK;
