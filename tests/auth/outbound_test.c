@@ -85,6 +85,47 @@ static void addresses_of_our_own_networks_are_known(void **state)
     assert_false(so_address_is_public(&(struct sockaddr){.sa_family = AF_UNIX}));
 }
 
+/* ---- the way out ---- */
+
+static void nothing_inside_can_be_called(void **state)
+{
+    (void)state;
+    static const char *const URLS[] = {
+        "https://127.0.0.1:1/",     "https://localhost:1/",    "https://[::1]:1/",     "https://[::ffff:127.0.0.1]:1/",
+        "https://169.254.169.254/", "https://10.0.0.1/",       "https://192.168.1.1/", "https://0x7f000001:1/",
+        "https://2130706433:1/",    "https://127.1:1/",        "https://0/",           "http://127.0.0.1:1/",
+        "http://1.1.1.1/",          "file:///etc/passwd",      "ftp://127.0.0.1/",     "gopher://127.0.0.1:1/",
+        "https://a:b@127.0.0.1:1/", "https://[fe80::1%25lo]/", "smtp://127.0.0.1:1/",  "nothing",
+    };
+    struct so_fetcher *fetcher;
+    struct so_err err = SO_ERR_INIT;
+    must(so_fetcher_open(&(struct so_fetcher_settings){.concurrent_max = 1}, &fetcher, &err), &err);
+    for (size_t i = 0; i < COUNT_OF(URLS); i++) {
+        struct so_fetched out = {0};
+        err = SO_ERR_INIT;
+        int rc = fetcher->fetch(fetcher, &(struct so_fetch){.url = so_str_c(URLS[i])}, &arena, &out, &err);
+        if (rc != SO_EDENIED)
+            fail_msg("%s: %s %s", URLS[i], so_code_name(rc), err.message);
+    }
+    so_fetcher_close(fetcher);
+}
+
+/* Nobody listens on port 1. */
+static void what_is_allowed_is_tried(void **state)
+{
+    (void)state;
+    struct so_fetcher *fetcher;
+    struct so_fetched out;
+    struct so_err err = SO_ERR_INIT;
+    must(so_fetcher_open(&(struct so_fetcher_settings){.private_allowed = true}, &fetcher, &err), &err);
+    const struct so_fetch what = {.url = SO_STR("http://127.0.0.1:1/secret?token=secret")};
+    assert_int_equal(fetcher->fetch(fetcher, &what, &arena, &out, &err), SO_EIO);
+    assert_null(strstr(err.message, "secret"));
+    so_fetcher_close(fetcher);
+    assert_int_equal(so_fetcher_open(&(struct so_fetcher_settings){.ca_file = "/nowhere.pem"}, &fetcher, NULL),
+                     SO_ENOTFOUND);
+}
+
 /* ---- keys ---- */
 
 static int refresh_at(struct so_key_source *source, int64_t now, bool *out_changed)
@@ -245,6 +286,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(addresses_of_our_own_networks_are_known),
+        TEST(nothing_inside_can_be_called),
+        TEST(what_is_allowed_is_tried),
         TEST(keys_are_read_once_in_a_while_and_kept_when_nobody_answers),
         TEST(a_set_in_use_outlives_its_successor),
         TEST(keys_may_lie_in_a_file),

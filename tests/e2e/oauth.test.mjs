@@ -8,6 +8,7 @@ import WebSocket from "ws";
 
 import { Browser, Provider } from "../lib/oidc.mjs";
 import { ANON_KEY, SERVICE_KEY, Server } from "../lib/server.mjs";
+import { makeCertificates } from "../lib/tls.mjs";
 
 const password = "correct horse battery";
 const SITE = "http://localhost:3000";
@@ -429,6 +430,19 @@ describe("what is off or out of reach", () => {
     assert.equal((await client(server).auth.signInWithIdToken({ provider: "acme", token: provider.idToken() })).error.status, 500);
     assert.equal(provider.requests.length, 0);
     assert.match(server.log, /may not be called|private network/);
+  });
+
+  it("a provider's certificate is checked", async () => {
+    const certificates = makeCertificates();
+    for (const [name, caFile, fine] of [["good", certificates.caFile, true], ["good", "", false], ["stranger", certificates.caFile, false], ["elsewhere", certificates.caFile, false]]) {
+      const secure = await Provider.start({ tls: certificates[name] });
+      const other = await Server.start({ env: settings(secure, { SOCLE_CA_FILE: caFile }) });
+      const { error } = await client(other).auth.signInWithIdToken({ provider: "acme", token: secure.idToken() });
+      await other.stop();
+      await secure.stop();
+      assert.equal(error?.status, fine ? undefined : 500, name);
+      if (!fine) assert.equal(secure.requests.length, 0);
+    }
   });
 
   it("manual linking is off unless it is turned on", async () => {
