@@ -198,6 +198,12 @@ describe("other providers", () => {
     }
   });
 
+  it("the way back is the configured one, whatever the request's headers say", async () => {
+    const headers = { "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https", Forwarded: "host=evil.example" };
+    const answer = await server.fetch("/auth/v1/authorize?provider=acme", { key: null, headers });
+    assert.equal(new URL(answer.headers.get("location")).searchParams.get("redirect_uri"), `${server.url}/auth/v1/callback`);
+  });
+
   it("50 apps with one code, one session", async () => {
     const verifier = "v".repeat(64);
     const challenge = createHash("sha256").update(verifier).digest("base64url");
