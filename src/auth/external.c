@@ -66,7 +66,7 @@ static bool is_proven(struct so_auth_call *call, const struct so_user *user)
     return false;
 }
 
-/* Nothing that a stranger may have put there stays: password, sessions, codes, other identities, metadata. */
+/* Nothing that a stranger may have put there stays: password, sessions, codes, factors, identities, metadata. */
 static int empty(struct so_external *external, struct so_conn *conn, struct so_user *user, struct so_err *err)
 {
     const struct so_str NONE = {NULL, 0};
@@ -76,6 +76,9 @@ static int empty(struct so_external *external, struct so_conn *conn, struct so_u
         rc = so_auth_sql_run(conn, "DELETE FROM auth_one_time_tokens WHERE user_id = ?1", SO_VALUES(user->id), NULL, err);
     if (rc == SO_OK)
         rc = so_auth_sql_run(conn, "DELETE FROM auth_flow_states WHERE user_id = ?1", SO_VALUES(user->id), NULL, err);
+    if (rc == SO_OK) /* a factor of theirs would keep the owner at aal1 for ever */
+        rc = so_auth_sql_run(conn, "DELETE FROM auth_mfa_factors WHERE user_id = ?1", SO_VALUES(user->id), NULL, err);
+    user->factor_count = 0;
     while (rc == SO_OK && user->identity_count > 0)
         rc = so_user_detach(call, conn, user, user->identity_count - 1, err);
     user->encrypted_password = user->email_change = user->phone = user->phone_change = NONE;
@@ -179,6 +182,17 @@ static int link_to_user(struct so_external *external, struct so_conn *conn, stru
     if (rc == SO_OK)
         rc = attach(external, conn, user, err);
     return rc == SO_OK ? so_auth_audit(external->call, conn, "identity_linked", user->id, err) : rc;
+}
+
+int so_external_may_link(const struct so_auth_call *call, struct so_err *err)
+{
+    const struct so_user *user = &call->user;
+    if (!call->auth->settings.manual_linking)
+        return so_auth_fail(err, SO_AUTH_LINKING_DISABLED);
+    if (so_factors_count_verified(user->factors, user->factor_count) > 0 && !so_str_eq_c(call->session.aal, "aal2"))
+        return so_auth_fail_with(err, SO_AUTH_AAL2_TO_UPDATE,
+                                 "AAL2 session is required to link or unlink identities when MFA is enabled.");
+    return SO_OK;
 }
 
 /* ---- the transaction ---- */

@@ -26,6 +26,10 @@ struct so_external {
     struct so_str auth_code;
 };
 
+/* Whether call->user may link and unlink identities: manual_linking_disabled; insufficient_aal at aal1 of an account with a
+ * second factor, as for a new password. */
+int so_external_may_link(const struct so_auth_call *call, struct so_err *err) SO_MUST_CHECK;
+
 /* One transaction. */
 int so_external_sign_in(struct so_external *external, struct so_err *err) SO_MUST_CHECK;
 

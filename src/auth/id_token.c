@@ -192,6 +192,8 @@ int so_id_token_grant(struct so_auth_call *call, struct so_err *err)
     int rc = take_provider(call, &provider, err);
     if (rc == SO_OK && call->params.link_identity == SO_AUTH_FLAG_TRUE) {
         rc = so_auth_admit(call, SO_ACCESS_USER, err);
+        if (rc == SO_OK)
+            rc = so_external_may_link(call, err);
         external.link_to = call->user.id;
     }
     if (rc == SO_OK)

@@ -1,9 +1,9 @@
 /* identities.c: DELETE /user/identities/{id}: one way in less. */
 #include "auth/endpoints.h"
 #include "auth/errors.h"
+#include "auth/external.h"
 #include "auth/reply.h"
 #include "auth/sql.h"
-
 #include "json/json.h"
 
 struct unlink {
@@ -76,9 +76,9 @@ static int run(void *arg, struct so_conn *conn, struct so_err *err)
 int so_identity_delete(struct so_auth_call *call, struct so_err *err)
 {
     struct unlink unlink = {.call = call};
-    if (!call->auth->settings.manual_linking)
-        return so_auth_fail(err, SO_AUTH_LINKING_DISABLED);
-    int rc = so_auth_write(call, run, &unlink, err);
+    int rc = so_external_may_link(call, err);
+    if (rc == SO_OK)
+        rc = so_auth_write(call, run, &unlink, err);
     if (rc == SO_OK)
         so_reply_empty_object(call);
     return rc;

@@ -46,13 +46,12 @@ int so_landing_session(struct so_landing *landing, struct so_auth_call *call, co
                        struct so_err *err)
 {
     struct so_buf token;
-    int64_t lifetime = call->auth->settings.token_lifetime;
     so_buf_init(&token, SO_JWT_MAX);
     int rc = so_token_sign(call, grant, &token, err);
     if (rc == SO_OK) {
         so_landing_fragment(landing, "access_token", so_buf_str(&token));
-        put_number(landing, "expires_at", call->now_us / 1000000 + lifetime);
-        put_number(landing, "expires_in", lifetime);
+        put_number(landing, "expires_at", grant->expires);
+        put_number(landing, "expires_in", grant->expires - call->now_us / 1000000);
         so_landing_fragment(landing, "refresh_token", grant->refresh_token);
         so_landing_fragment(landing, "token_type", SO_STR("bearer"));
         if (grant->provider_token.n > 0)

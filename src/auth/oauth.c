@@ -209,9 +209,9 @@ int so_oauth_link(struct so_auth_call *call, struct so_err *err)
 {
     struct so_str url, state;
     struct so_jw w;
-    if (!call->auth->settings.manual_linking)
-        return so_auth_fail(err, SO_AUTH_LINKING_DISABLED);
-    int rc = begin(call, call->user.id, &url, &state, err);
+    int rc = so_external_may_link(call, err);
+    if (rc == SO_OK)
+        rc = begin(call, call->user.id, &url, &state, err);
     if (rc != SO_OK)
         return rc;
     if (!so_str_eq_c(so_auth_query(call->in->query, "skip_http_redirect", call->arena), "true")) {

@@ -41,6 +41,11 @@ static const struct field {
     FIELD(provider, TEXT, 64),
     FIELD(id_token, TEXT, 16384), /* SO_JWT_MAX */
     FIELD(access_token, TEXT, 16384),
+    FIELD(factor_type, TEXT, 64),
+    FIELD(friendly_name, TEXT, 255),
+    FIELD(issuer, TEXT, 255),
+    FIELD(challenge_id, TEXT, 64),
+    FIELD(code, TEXT, 64),
     FIELD(data, OBJECT, 0),
     FIELD(user_metadata, OBJECT, 0),
     FIELD(app_metadata, OBJECT, 0),

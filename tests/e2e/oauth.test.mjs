@@ -287,8 +287,10 @@ describe("other providers", () => {
       const { email } = provider.person;
       const thief = client(server);
       const planted = ok(await thief.auth.signUp({ email, password, options: { data: { planted: true } } })).session;
+      ok(await thief.auth.mfa.enroll({ factorType: "totp" }));
       const { user, own } = await signIn("acme");
       assert.equal(user.id, planted.user.id);
+      assert.equal(user.factors, undefined);
       assert.deepEqual(user.identities.map((identity) => identity.provider), ["acme"]);
       assert.deepEqual(user.app_metadata.providers, ["acme"]);
       assert.equal(user.user_metadata.planted, undefined);
