@@ -9,6 +9,7 @@ import WebSocket from "ws";
 import { Browser, Provider } from "../lib/oidc.mjs";
 import { ANON_KEY, SERVICE_KEY, Server } from "../lib/server.mjs";
 import { makeCertificates } from "../lib/tls.mjs";
+import { totp } from "../lib/totp.mjs";
 
 const password = "correct horse battery";
 const SITE = "http://localhost:3000";
@@ -412,6 +413,18 @@ describe("other providers", () => {
       const linked = ok(await own.auth.linkIdentity({ provider: "google", token: provider.idToken() }));
       assert.equal(linked.user.id, user.id);
       assert.deepEqual(linked.user.app_metadata.providers, ["email", "google"]);
+    });
+
+    it("needs the second factor of an account that has one", async () => {
+      const { own, user } = await member();
+      const { id, totp: app } = ok(await own.auth.mfa.enroll({ factorType: "totp" }));
+      ok(await own.auth.mfa.challengeAndVerify({ factorId: id, code: totp(app.secret, Math.floor(Date.now() / 30000)) }));
+      await link(own);
+      const weak = client(server);
+      ok(await weak.auth.signInWithPassword({ email: user.email, password }));
+      assert.equal((await weak.auth.linkIdentity({ provider: "google", options: { skipBrowserRedirect: true } })).error.code, "insufficient_aal");
+      const [identity] = ok(await weak.auth.getUserIdentities()).identities;
+      assert.equal((await weak.auth.unlinkIdentity(identity)).error.code, "insufficient_aal");
     });
 
     it("needs a signed-in user", async () => {
