@@ -151,15 +151,34 @@ static void mail_failed(void *arg, const struct so_err *err)
     so_log(SO_LOG_ERROR, "%s", err->message);
 }
 
+static void issuer_failed(void *arg, const struct so_err *err)
+{
+    (void)arg;
+    so_log(SO_LOG_WARN, "the keys of another issuer could not be read: %s", err->message);
+}
+
 /* Production sends, development catches, and without a server there is no mail. */
 static int open_mailer(struct so_app *app, struct so_err *err)
 {
     const struct so_config *c = app->config;
-    const struct so_smtp_settings smtp = {
-        .url = c->smtp_url, .user = c->smtp_user, .password = c->smtp_password, .from = c->mail_from, .failed = mail_failed};
+    const struct so_smtp_settings smtp = {.url = c->smtp_url,
+                                          .user = c->smtp_user,
+                                          .password = c->smtp_password,
+                                          .from = c->mail_from,
+                                          .ca_file = c->ca_file,
+                                          .failed = mail_failed};
     if (c->smtp_url != NULL)
         return so_smtp_open(&smtp, &app->smtp, err);
     return c->development ? so_catcher_open(&app->catcher, err) : SO_OK;
+}
+
+/* A slow server elsewhere must leave workers for everybody else. */
+static int open_fetcher(struct so_app *app, struct so_err *err)
+{
+    const struct so_config *c = app->config;
+    const struct so_fetcher_settings settings = {
+        .private_allowed = c->outbound_private, .ca_file = c->ca_file, .concurrent_max = (unsigned)(c->workers + 1) / 2};
+    return c->provider_count > 0 || c->jwt_issuers != NULL ? so_fetcher_open(&settings, &app->fetcher, err) : SO_OK;
 }
 
 static struct so_auth_settings auth_settings(const struct so_app *app)
@@ -192,6 +211,26 @@ static struct so_auth_settings auth_settings(const struct so_app *app)
         .audit_days = c->audit_days,
         .keys_path = c->keys_path,
         .master_key = text_of(c->master_key),
+        .fetcher = app->fetcher,
+        .providers = c->providers,
+        .provider_count = c->provider_count,
+        .manual_linking = c->manual_linking,
+        .jwt_issuers = text_of(c->jwt_issuers),
+        .issuer_failed = issuer_failed,
+    };
+}
+
+static struct so_rest_settings rest_settings(const struct so_config *c)
+{
+    return (struct so_rest_settings){
+        .max_rows = c->max_rows,
+        .body_max = (size_t)c->reply_max,
+        .path = c->rest_path[0] == '\0' ? SO_STR("/") : so_str_c(c->rest_path),
+        .aggregates = c->db_aggregates_enabled,
+        .tx_rolls_back = c->db_tx_end == SO_TX_END_ROLLBACK || c->db_tx_end == SO_TX_END_ROLLBACK_OVERRIDE,
+        .tx_override = c->db_tx_end == SO_TX_END_COMMIT_OVERRIDE || c->db_tx_end == SO_TX_END_ROLLBACK_OVERRIDE,
+        .plan = c->db_plan_enabled,
+        .openapi = (enum so_openapi_mode)c->openapi_mode,
     };
 }
 
@@ -224,20 +263,6 @@ static int open_feed(struct so_app *app, struct so_err *err)
     return so_feed_open(app->db, &options, &app->feed, err);
 }
 
-static struct so_rest_settings rest_settings(const struct so_config *c)
-{
-    return (struct so_rest_settings){
-        .max_rows = c->max_rows,
-        .body_max = (size_t)c->reply_max,
-        .path = c->rest_path[0] == '\0' ? SO_STR("/") : so_str_c(c->rest_path),
-        .aggregates = c->db_aggregates_enabled,
-        .tx_rolls_back = c->db_tx_end == SO_TX_END_ROLLBACK || c->db_tx_end == SO_TX_END_ROLLBACK_OVERRIDE,
-        .tx_override = c->db_tx_end == SO_TX_END_COMMIT_OVERRIDE || c->db_tx_end == SO_TX_END_ROLLBACK_OVERRIDE,
-        .plan = c->db_plan_enabled,
-        .openapi = (enum so_openapi_mode)c->openapi_mode,
-    };
-}
-
 int so_app_make_data_folder(const struct so_config *c, struct so_err *err)
 {
     const char *slash = strrchr(c->database_path, '/');
@@ -266,6 +291,8 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         rc = so_db_open(config->database_path, &options, &app->db, err);
     if (rc == SO_OK)
         rc = open_mailer(app, err);
+    if (rc == SO_OK)
+        rc = open_fetcher(app, err);
     const struct so_auth_settings auth = auth_settings(app);
     if (rc == SO_OK)
         rc = so_auth_open(app->db, &auth, &app->auth, err);
@@ -293,6 +320,7 @@ void so_app_close(struct so_app *app)
     so_access_unref(app->access);
     so_snapshot_unref(app->snapshot);
     so_auth_close(app->auth);
+    so_fetcher_close(app->fetcher);
     so_smtp_close(app->smtp);
     so_catcher_close(app->catcher);
     so_db_close(app->db);

@@ -7,6 +7,9 @@
 #include "core/buf.h"
 #include "core/err.h"
 
+struct so_provider_settings;
+struct so_config_shown;
+
 /* How a request's transaction ends; the same order as its choices in config.c. */
 enum so_config_tx_end { SO_TX_END_COMMIT, SO_TX_END_COMMIT_OVERRIDE, SO_TX_END_ROLLBACK, SO_TX_END_ROLLBACK_OVERRIDE };
 
@@ -47,6 +50,16 @@ struct so_config {
     const char *smtp_url, *smtp_user, *smtp_password, *mail_from;
     const char *site_url, *redirect_urls;
     bool mail_autoconfirm;
+
+    /* accounts elsewhere, and calls to other servers */
+    const char *jwt_issuers;                /* NULL when not set */
+    const char *auth_providers;             /* names, as written; NULL when not set */
+    struct so_provider_settings *providers; /* provider_count; made by app/config_providers.c */
+    size_t provider_count;
+    bool manual_linking, outbound_private;
+    const char *ca_file;
+    struct so_config_shown *shown; /* shown_count: their settings, for printing */
+    size_t shown_count;
 
     /* realtime */
     bool realtime;

@@ -31,6 +31,7 @@ struct so_app {
     struct so_db *db;
     struct so_auth *auth;
     struct so_mailer *smtp, *catcher; /* one of them, or none */
+    struct so_fetcher *fetcher;       /* NULL: nothing calls other servers */
     struct so_snapshot *snapshot;     /* the newest; main thread */
     struct so_rest_settings rest;
     struct so_realtime *realtime;

@@ -1,6 +1,9 @@
 // changes.test.mjs: changes of the database with supabase-js: what is heard, by whom, and what is not; resuming.
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 
 import { createClient } from "@supabase/supabase-js";
 import WebSocket from "ws";
@@ -214,6 +217,25 @@ describe("changes of the database", () => {
     assert.equal((await p.next((m) => m.event === "system")).payload.message, "Subscribed to PostgreSQL");
     await p.close();
     await small.stop();
+  });
+
+  it("goes on through a reload of the schemas, and tells new columns", async () => {
+    const dir = makeApp({ schemas: null, seed: {}, files: { "schemas/posts.json": POSTS } });
+    const fresh = await Server.start({ dir });
+    const p = await Phoenix.open(fresh, { key: SERVICE_KEY });
+    await p.join("realtime:reload", { postgres_changes: [{ event: "INSERT", schema: "public", table: "posts" }], presence: { enabled: true } });
+    await p.next((m) => m.payload.message === "Subscribed to PostgreSQL");
+    const wider = { ...POSTS, properties: { ...POSTS.properties, added: { type: "integer" } } };
+    writeFileSync(join(dir, "schemas/posts.json"), JSON.stringify(wider));
+    let status;
+    for (let id = 1; status !== 201 && id < 200; id++) {
+      status = (await fresh.fetch("/rest/v1/posts", { key: SERVICE_KEY, body: { id, added: 7 } })).status;
+      if (status !== 201) await pause(50);
+    }
+    assert.equal(status, 201);
+    assert.equal((await p.next((m) => m.event === "postgres_changes")).payload.data.record.added, 7);
+    await p.close();
+    await fresh.stop();
   });
 
   it("ends with the session", async () => {
