@@ -194,18 +194,21 @@ describe("init, migrate, serve", () => {
   });
   it("dev reloads when a schema file is saved", async () => {
     const server = await Server.start();
-    const file = join(server.dir, "schemas/authors.json");
-    const schema = JSON.parse(readFileSync(file, "utf8"));
-    schema.properties.nickname = { type: "string" };
-    writeFileSync(file, JSON.stringify(schema));
-    for (let i = 0; i < 100 && !/reloaded/.test(server.log); i++) await new Promise((done) => setTimeout(done, 50));
-    const answer = await server.fetch("/rest/v1/authors?select=name,nickname&limit=1");
-    assert.equal(answer.status, 200, server.log);
-    writeFileSync(file, "{ broken");
-    for (let i = 0; i < 100 && !/serving on as before/.test(server.log); i++) await new Promise((done) => setTimeout(done, 50));
-    assert.match(server.log, /authors\.json/);
-    assert.equal((await server.fetch("/rest/v1/authors?limit=1")).status, 200);
-    await server.stop();
+    try {
+      const file = join(server.dir, "schemas/authors.json");
+      const schema = JSON.parse(readFileSync(file, "utf8"));
+      schema.properties.nickname = { type: "string" };
+      writeFileSync(file, JSON.stringify(schema));
+      for (let i = 0; i < 400 && !/reloaded/.test(server.log); i++) await new Promise((done) => setTimeout(done, 50));
+      const answer = await server.fetch("/rest/v1/authors?select=name,nickname&limit=1");
+      assert.equal(answer.status, 200, server.log);
+      writeFileSync(file, "{ broken");
+      for (let i = 0; i < 400 && !/serving on as before/.test(server.log); i++) await new Promise((done) => setTimeout(done, 50));
+      assert.match(server.log, /authors\.json/);
+      assert.equal((await server.fetch("/rest/v1/authors?limit=1")).status, 200);
+    } finally {
+      await server.stop();
+    }
   });
 });
 
