@@ -220,7 +220,7 @@ describe("two processes and one database", () => {
       for (const command of [["dev", server.dir], ["serve", server.dir], ["migrate", "apply", server.dir]]) {
         const { code, err } = socle(command, { env });
         assert.equal(code, 1, `${command[0]}: ${err}`);
-        assert.match(err, new RegExp(`another process \\(pid ${server.child.pid}\\) writes the database .*socle.db`));
+        assert.match(err, new RegExp(`another process \\(pid ${server.child.pid}\\) serves the database .*socle.db`));
         assert.match(err, /stop it first/);
       }
       assert.equal(socle(["migrate", "status", server.dir], { env }).code, 0);
