@@ -135,6 +135,39 @@ static void with_one_session_a_user_the_newest_stays(void **state)
     assert_true(is_welcome(token_of(&bob)));
 }
 
+static int count_rows(const char *table)
+{
+    struct so_conn *conn;
+    struct so_stmt *st;
+    struct so_err err = SO_ERR_INIT;
+    bool row;
+    must(so_db_reader_take(db, &conn, &err), &err);
+    must(so_conn_prepare(conn, so_str_c(printed("SELECT count(*) FROM %s", table)), &st, &err), &err);
+    must(so_stmt_step(st, &row, &err), &err);
+    int count = (int)so_stmt_i64(st, 0);
+    so_stmt_done(st);
+    so_db_reader_give(db, conn);
+    return count;
+}
+
+static void what_ended_long_ago_is_forgotten_at_the_next_sign_in(void **state)
+{
+    (void)state;
+    struct so_auth_settings settings = default_settings();
+    settings.session_limits.inactivity = 600;
+    reopen(&settings);
+    sign_up("ada@example.com", "secret-1");
+    sign_in("ada@example.com", "secret-1");
+    sign_up("bob@example.com", "secret-1");
+    pass_seconds(86400);
+    sign_in("ada@example.com", "secret-1");
+    assert_int_equal(count_rows("auth_sessions"), 4); /* they can still say why */
+    pass_seconds(601);
+    sign_in("ada@example.com", "secret-1");
+    assert_int_equal(count_rows("auth_sessions"), 3); /* bob's is bob's affair */
+    assert_int_equal(count_rows("auth_refresh_tokens"), 3);
+}
+
 /* ---- list ---- */
 
 static void sessions_are_listed_newest_first(void **state)
@@ -282,6 +315,7 @@ int main(void)
         WITH_SERVICE(a_limit_set_later_holds_for_sessions_of_before),
         WITH_SERVICE(whoever_has_a_factor_must_use_it_in_time),
         WITH_SERVICE(with_one_session_a_user_the_newest_stays),
+        WITH_SERVICE(what_ended_long_ago_is_forgotten_at_the_next_sign_in),
         WITH_SERVICE(sessions_are_listed_newest_first),
         WITH_SERVICE(one_session_can_be_ended),
         WITH_SERVICE(an_old_session_must_reauthenticate_for_a_new_password),

@@ -211,6 +211,27 @@ describe("second factors", () => {
   });
 });
 
+describe("settings of sessions and passwords", () => {
+  let server;
+  before(async () => {
+    const env = { SOCLE_SESSION_LIFETIME: "1000", SOCLE_SESSION_INACTIVITY: "500", SOCLE_SINGLE_SESSION: "true", SOCLE_PASSWORD_CURRENT: "true", SOCLE_ARGON2_PASSES: "1", SOCLE_MFA_FACTORS: "1" };
+    server = await Server.start({ env });
+  });
+  after(() => server?.stop());
+
+  it("are those of the environment", async () => {
+    const [first, second] = [client(server), client(server)];
+    ok(await first.auth.signUp({ email: "ada@example.com", password }));
+    const { session } = ok(await second.auth.signInWithPassword({ email: "ada@example.com", password }));
+    assert.equal(session.expires_in, 500);
+    assert.equal((await first.auth.refreshSession()).error.code, "session_expired");
+    assert.equal((await second.auth.updateUser({ password: "another horse" })).error.code, "current_password_required");
+    ok(await second.auth.updateUser({ password: "another horse", current_password: password }));
+    ok(await second.auth.mfa.enroll({ factorType: "totp", friendlyName: "one" }));
+    assert.equal((await second.auth.mfa.enroll({ factorType: "totp", friendlyName: "two" })).error.code, "too_many_enrolled_mfa_factors");
+  });
+});
+
 describe("two servers on one database", () => {
   let one, two;
   before(async () => {
