@@ -36,7 +36,8 @@ struct so_dialect {
     const char *decimal_order; /* what makes a decimal's text compare by value; $c */
     const char *aggregates[SO_AGG_MIN + 1];
     bool nulls_are_smallest; /* NULL sorts before everything unless told otherwise */
-    const char *object, *rows;
+    const char *object, *rows, *values;
+    const char *explain;                 /* before a statement: how it would run, in rows (id, parent id, -, sentence) */
     const char *input_rows;              /* the body as a table with the column i */
     const char *input_value, *input_has; /* functions of (input, row, column) */
 };

@@ -36,6 +36,9 @@
 #define PGRST125            SO_ENOTFOUND, 404, "PGRST125", "Invalid path specified in request URL"
 #define PGRST126            SO_ENOTFOUND, 404, "PGRST126", "Root endpoint metadata is disabled"
 #define PGRST127            SO_EINVAL, 400, "PGRST127", "Feature not implemented"
+#define PGRST128                                                                                                            \
+    SO_EINVAL, 400, "PGRST128",                                                                                             \
+        "Function must return SETOF or TABLE when max-affected preference is used with handling=strict"
 
 /* ---- what it names ---- */
 #define PGRST200 SO_ENOTFOUND, 400, "PGRST200", "Could not find a relationship between '%.*s' and '%.*s' in the schema cache"

@@ -108,6 +108,7 @@ struct layers {
     int count;
     const struct so_node *node;
     const struct so_expr *expr;
+    const struct so_out *spread;  /* what is innermost instead of expr, when not NULL */
     const struct so_param *value; /* $v */
     int value_number;             /* 0 until it is used: a template may use it twice */
 };
@@ -119,6 +120,7 @@ static void add_layer(struct layers *l, const char *template)
 }
 
 static void put_layer(struct so_sqlb *b, struct layers *l, int level);
+static void put_spread_value(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out);
 
 /* The primary key's columns, with the node's alias or bare. */
 static void put_key(struct so_sqlb *b, const struct so_node *node, bool qualified)
@@ -162,7 +164,10 @@ static void put_layer(struct so_sqlb *b, struct layers *l, int level)
 {
     const char *template = l->templates[level];
     if (template == NULL) {
-        put_entity_column(b, l->node, l->expr->column);
+        if (l->spread != NULL)
+            put_spread_value(b, l->node, l->spread);
+        else
+            put_entity_column(b, l->node, l->expr->column);
         return;
     }
     for (const char *dollar; (dollar = strchr(template, '$')) != NULL; template = dollar + 2) {
@@ -396,13 +401,19 @@ static const char *cast_template(const struct so_sqlb *b, enum so_type from, enu
     return from == SO_TYPE_BOOLEAN && to == SO_TYPE_TEXT ? b->dialect->cast_boolean_text : b->dialect->casts[to];
 }
 
+static const char *aggregate_template(const struct so_sqlb *b, const struct so_out *out)
+{
+    return out->kind == SO_OUT_COUNT ? "count(*)" : b->dialect->aggregates[out->aggregate];
+}
+
 /* a->b::int.sum()::text, from the outside in. */
-static void put_plain(struct so_sqlb *b, const struct so_node *node, const struct so_out *out)
+static void put_plain(struct so_sqlb *b, const struct so_node *node, const struct so_out *out, bool aggregated)
 {
     struct layers l = {.node = node, .expr = &out->expr};
-    if (out->has_aggregate_cast)
+    if (aggregated && out->has_aggregate_cast)
         add_layer(&l, b->dialect->casts[out->aggregate_cast]);
-    add_layer(&l, out->kind == SO_OUT_COUNT ? "count(*)" : b->dialect->aggregates[out->aggregate]);
+    if (aggregated)
+        add_layer(&l, aggregate_template(b, out));
     if (out->has_cast)
         add_layer(&l, cast_template(b, out->from, out->cast));
     if (out->kind == SO_OUT_EXPR)
@@ -414,19 +425,66 @@ static void put_out(struct so_sqlb *b, const struct so_node *node, const struct 
 {
     switch (out->kind) {
     case SO_OUT_EXPR:
-    case SO_OUT_COUNT: put_plain(b, node, out); break;
+    case SO_OUT_COUNT: put_plain(b, node, out, true); break;
     case SO_OUT_EMBED: put_embed(b, node, out->child); break;
     case SO_OUT_SPREAD: put_spread(b, node, out); break;
     }
 }
 
-static void put_spread(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out)
+/* The spread column itself, without what aggregates it. */
+static void put_spread_value(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out)
 {
     so_text_lit(&b->text, "(SELECT ");
-    put_out(b, out->child, out->inner);
+    if (out->inner->kind == SO_OUT_SPREAD && out->is_aggregate)
+        put_spread_value(b, out->child, out->inner);
+    else if (out->is_aggregate)
+        put_plain(b, out->child, out->inner, false);
+    else
+        put_out(b, out->child, out->inner);
     put_from(b, out->child);
     put_where(b, out->child, parent);
     so_text_char(&b->text, ')');
+}
+
+/* ...rel(col.sum()) of a to-one resource sums over the parent's rows. */
+static void put_spread_aggregate(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out)
+{
+    struct layers l = {.node = parent, .spread = out};
+    const struct so_out *leaf = out;
+    while (leaf->kind == SO_OUT_SPREAD)
+        leaf = leaf->inner;
+    if (leaf->has_aggregate_cast)
+        add_layer(&l, b->dialect->casts[leaf->aggregate_cast]);
+    add_layer(&l, aggregate_template(b, leaf));
+    put_layer(b, &l, 0);
+}
+
+/* Each column of a to-many resource is an array of its own, all in the same order. */
+static void put_spread_array(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out)
+{
+    const struct so_node *child = out->child;
+    bool nested = needs_inner_select(child);
+    so_text_lit(&b->text, "(SELECT ");
+    so_text_c(&b->text, b->dialect->values);
+    put_shape(b, &out->element);
+    so_text_c(&b->text, nested ? ", c0) FROM (SELECT " : ", ");
+    put_out(b, child, out->inner);
+    so_text_c(&b->text, nested ? " AS c0" : ")");
+    put_from(b, child);
+    put_where(b, child, parent);
+    if (nested)
+        put_tail(b, child);
+    so_text_c(&b->text, nested ? "))" : ")");
+}
+
+static void put_spread(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out)
+{
+    if (!so_link_is_to_one(&out->child->link))
+        put_spread_array(b, parent, out);
+    else if (out->is_aggregate)
+        put_spread_aggregate(b, parent, out);
+    else
+        put_spread_value(b, parent, out);
 }
 
 /* named: AS c0, c1, ... for the select around it. */
@@ -453,7 +511,7 @@ static void put_group(struct so_sqlb *b, const struct so_node *node)
     const char *before = " GROUP BY ";
     size_t position = 1;
     for (const struct so_out *out = node->outs; node->has_aggregates && out != NULL; out = out->next, position++) {
-        if (out->kind == SO_OUT_COUNT || out->aggregate != SO_AGG_NONE)
+        if (out->is_aggregate)
             continue;
         so_text_c(&b->text, before);
         so_text_u64(&b->text, position);

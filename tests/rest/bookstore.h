@@ -113,6 +113,12 @@ static const struct {
      "[\"authenticated\"]} */ UPDATE books SET title = :title WHERE isbn = :isbn AND owner_id = auth.uid() RETURNING *"},
     {"forget", "/* {\"security\": \"definer\", \"volatility\": \"write\", \"roles\": [\"authenticated\"]} */"
                "DELETE FROM diary WHERE owner_id = auth.uid()"},
+    {"page",
+     "/* {\"params\": {\"properties\": {\"to\": {\"type\": \"string\"}}}, \"returns\": {\"type\": \"string\","
+     "\"contentMediaType\": \"text/html\"}, \"roles\": [\"anon\"]} */ SELECT '<b>' || :to || '</b>' WHERE :to <> 'nobody'"},
+    {"dot",
+     "/* {\"returns\": {\"type\": \"string\", \"contentEncoding\": \"base64\", \"contentMediaType\": \"image/x-dot\"},"
+     "\"roles\": [\"anon\"]} */ SELECT zeroblob(3)"},
     {"private", "/* {\"returns\": {\"type\": \"integer\"}} */ SELECT 1"},
 };
 

@@ -433,6 +433,19 @@ static void rows_are_changed_and_deleted(void **state)
     RUN(TABLE);
 }
 
+/* The reference has had limited updates and deletes, and has dropped them: a limit cuts nothing. */
+static void limits_of_writes_cut_nothing(void **state)
+{
+    static const struct scenario TABLE[] = {
+        {"update", "anon", "PATCH tags?limit=1&order=id&select=id", "Prefer: return=representation", "{\"word\":\"x\"}", 200,
+         NULL, "[{\"id\":1},{\"id\":2}]", "SELECT count(*) FROM tags WHERE word = 'x'", "2"},
+        {"delete", "anon", "DELETE orders?limit=0", NULL, NULL, 204, NULL, "", "SELECT count(*) FROM orders", "0"},
+        {"but PUT refuses", "anon", "PUT tags?id=eq.1&limit=1", NULL, "{\"id\":1,\"word\":\"x\"}", 400, NULL, "~PGRST114",
+         NULL, NULL},
+    };
+    RUN(TABLE);
+}
+
 static void policies_hold_on_every_path(void **state)
 {
     static const struct scenario TABLE[] = {
@@ -639,6 +652,20 @@ static void functions_are_called(void **state)
           "[{\"isbn\":\"333\"},{\"isbn\":\"444\"}]"),
         C("an argument, a filter, an embed", "anon", "GET rpc/thick_books?least=100&select=isbn,authors(name)&pages=lt.200",
           NULL, 200, "[{\"isbn\":\"111\",\"authors\":{\"name\":\"Ada\"}}]"),
+        {"not too many rows", "anon", "GET rpc/thick_books?least=100", "Prefer: handling=strict, max-affected=3", NULL, 400,
+         NULL,
+         "{\"code\":\"PGRST124\",\"details\":\"The query affects 4 rows\",\"hint\":null,\"message\":\"Query result exceeds "
+         "max-affected preference constraint\"}",
+         NULL, NULL},
+        {"enough", "ann", "POST rpc/rename?select=isbn", "Prefer: handling=strict, max-affected=1",
+         "{\"isbn\":\"111\",\"title\":\"x\"}", 200, "Preference-Applied: handling=strict, max-affected=1",
+         "[{\"isbn\":\"111\"}]", NULL, NULL},
+        {"none", "ann", "POST rpc/rename?select=isbn", "Prefer: handling=strict, max-affected=0",
+         "{\"isbn\":\"111\",\"title\":\"x\"}", 400, NULL, "~PGRST124", NULL, NULL},
+        {"a value is no rows", "anon", "GET rpc/add?a=1&b=2", "Prefer: handling=strict, max-affected=3", NULL, 400, NULL,
+         "{\"code\":\"PGRST128\",\"details\":null,\"hint\":null,\"message\":\"Function must return SETOF or TABLE when "
+         "max-affected preference is used with handling=strict\"}",
+         NULL, NULL},
         C("by POST", "anon", "POST rpc/thick_books?select=isbn&limit=1&order=isbn.desc", "{\"least\": 1}", 200,
           "[{\"isbn\":\"444\"}]"),
         {"count and page", "anon", "GET rpc/thick_books?least=0&select=isbn&order=isbn&limit=2", "Prefer: count=exact", NULL,
@@ -710,6 +737,7 @@ int main(void)
         cmocka_unit_test(rows_are_inserted),
         cmocka_unit_test(conflicts_are_resolved),
         cmocka_unit_test(rows_are_changed_and_deleted),
+        cmocka_unit_test(limits_of_writes_cut_nothing),
         cmocka_unit_test(policies_hold_on_every_path),
         cmocka_unit_test(bodies_are_judged_before_anything_is_written),
         cmocka_unit_test(settings_open_more),
