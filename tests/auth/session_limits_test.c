@@ -257,7 +257,7 @@ static void the_current_password_can_be_demanded(void **state)
 
 /* ---- two processes ---- */
 
-static struct so_auth *elsewhere; /* another service on the same database file, as another process has it */
+static struct so_auth *elsewhere; /* another service on the same database, as another process has it */
 
 static void hear(struct so_auth *service)
 {
@@ -269,12 +269,8 @@ static void another_process_hears_of_what_was_ended_and_allowed(void **state)
 {
     (void)state;
     struct so_auth *here = auth;
-    struct so_db *first_db = db, *other_db;
-    struct so_err err = SO_ERR_INIT;
     struct so_auth_settings settings = default_settings();
     struct answer ada = sign_up("ada@example.com", "secret-1"), bob = sign_up("bob@example.com", "secret-1");
-    must(so_db_open(db_path, &(struct so_db_options){0}, &other_db, &err), &err);
-    db = other_db;
     open_auth(&settings);
     elsewhere = auth;
     assert_true(is_welcome(token_of(&ada)));
@@ -301,8 +297,6 @@ static void another_process_hears_of_what_was_ended_and_allowed(void **state)
     hear(here); /* nothing new */
     assert_false(is_welcome(token_of(&ada)));
     so_auth_close(elsewhere);
-    so_db_close(other_db);
-    db = first_db;
 }
 
 #define WITH_SERVICE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
