@@ -70,6 +70,11 @@ struct so_config {
     int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms, grace_ms;
     const char *cors_origins;
 
+    /* realtime: realtime/realtime.h says what each limits */
+    int64_t realtime_connections_max, realtime_channels_max, realtime_joins, realtime_events, realtime_presence_calls;
+    int64_t realtime_presence_window_ms, realtime_posts, realtime_payload_max, realtime_queue_max, realtime_silence_ms;
+    bool realtime_private_only;
+
     /* talk */
     int64_t log_level, log_format; /* enum so_log_level, enum so_log_format */
 };

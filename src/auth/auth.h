@@ -81,6 +81,11 @@ void so_auth_cache_free(struct so_auth_cache *cache);
 int so_auth_identify(struct so_auth *auth, struct so_auth_cache *cache, struct so_str apikey, struct so_str authorization,
                      struct so_arena *arena, struct so_identity *out, struct so_err *err) SO_MUST_CHECK;
 
+/* For connections that outlive a request: grows whenever sessions are ended or somebody is banned. */
+uint64_t so_auth_revocations(struct so_auth *auth);
+/* Whether the token of an identity is refused by now, although it has not expired. */
+bool so_auth_is_revoked(struct so_auth *auth, const struct so_identity *who);
+
 /* ---- endpoints ---- */
 
 struct so_auth_header {

@@ -388,6 +388,16 @@ int so_auth_identify(struct so_auth *auth, struct so_auth_cache *cache, struct s
     return SO_OK;
 }
 
+uint64_t so_auth_revocations(struct so_auth *auth)
+{
+    return atomic_load_explicit(&auth->revoked.version, memory_order_acquire);
+}
+
+bool so_auth_is_revoked(struct so_auth *auth, const struct so_identity *who)
+{
+    return so_auth_revoked_has(&auth->revoked, who->session_id, who->uid, so_clock_now());
+}
+
 /* ---- endpoints ---- */
 
 static int load_user(struct so_auth_call *call, const struct facts *facts, struct so_err *err)
