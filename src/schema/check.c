@@ -254,6 +254,16 @@ static const struct so_json *skip_tuples(const struct so_tuple *t, const struct 
     return at;
 }
 
+/* The same for pairs, which most long arrays of tuples consist of: coordinates, intervals. */
+static const struct so_json *skip_pairs(const struct so_tuple *t, const struct so_json *at, const struct so_json *end)
+{
+    const struct so_glance first = t->items[0], second = t->items[1];
+    while (at < end && at->type == SO_JSON_ARRAY && at->len == 2 && glance_fits(&first, &at->u.items[0]) &&
+           glance_fits(&second, &at->u.items[1]))
+        at++;
+    return at;
+}
+
 static const struct so_json *skip_numbers(const struct so_glance *g, const struct so_json *at, const struct so_json *end)
 {
     while (at < end && glance_fits(g, at))
@@ -263,10 +273,16 @@ static const struct so_json *skip_numbers(const struct so_glance *g, const struc
 
 static bool check_all_items(struct so_run *run, const struct so_node *node, const struct so_json *v)
 {
+    if (v->len == 0)
+        return true;
     charge(run, v->len);
     const struct so_json *at = v->u.items, *end = at + v->len;
     for (; at < end; at++) {
-        at = node->tuple != NULL ? skip_tuples(node->tuple, at, end) : skip_numbers(&node->glance, at, end);
+        if (node->tuple == NULL)
+            at = skip_numbers(&node->glance, at, end);
+        else
+            at = node->tuple->min == 2 && node->tuple->max == 2 ? skip_pairs(node->tuple, at, end)
+                                                                : skip_tuples(node->tuple, at, end);
         if (at < end && !run_child(run, node, at))
             return false;
     }
@@ -363,8 +379,7 @@ static bool check_object(struct so_run *run, const struct so_object_plan *plan, 
         bool known = false;
         if (at >= 0) {
             const struct so_plan_property *p = &plan->properties[at];
-            if (p->required >= 0)
-                seen |= 1ULL << p->required;
+            seen |= p->bit;
             known = p->declared;
             if (p->node != NULL && !run_child(run, p->node, &m->value))
                 return false;
@@ -377,8 +392,29 @@ static bool check_object(struct so_run *run, const struct so_object_plan *plan, 
     return seen == plan->required;
 }
 
+static bool check_properties(struct so_run *run, const struct so_object_plan *plan, const struct so_json *v)
+{
+    if (v->len == 0)
+        return plan->required == 0;
+    uint64_t seen = 0;
+    charge(run, v->len);
+    const struct so_json_member *m = v->u.members, *end = m + v->len;
+    for (; m < end; m++) {
+        int32_t at = so_table_find(plan->table, m);
+        if (at < 0)
+            continue;
+        const struct so_plan_property *p = &plan->properties[at];
+        seen |= p->bit;
+        if (p->node != NULL && !run_child(run, p->node, &m->value))
+            return false;
+    }
+    return seen == plan->required;
+}
+
 static bool check_one_property(struct so_run *run, const struct so_one_property *p, const struct so_json *v)
 {
+    if (v->len == 0)
+        return true;
     charge(run, v->len);
     const struct so_json_member *m = v->u.members, *end = m + v->len;
     for (; m < end; m++)
@@ -390,6 +426,8 @@ static bool check_one_property(struct so_run *run, const struct so_one_property 
 
 static bool check_all_members(struct so_run *run, const struct so_node *node, const struct so_json *v)
 {
+    if (v->len == 0)
+        return true;
     charge(run, v->len);
     const struct so_json_member *m = v->u.members, *end = m + v->len;
     for (; m < end; m++)
@@ -483,6 +521,7 @@ static inline __attribute__((always_inline)) bool run_ops(struct so_run *run, in
         case OP_DEPENDENCIES: good = check_dependencies(run, op->u.p, v); break;
         case OP_PROPERTY_NAMES: good = check_names(run, op->u.p, v); break;
         case OP_OBJECT: good = check_object(run, op->u.p, v); break;
+        case OP_PROPERTIES: good = check_properties(run, op->u.p, v); break;
         case OP_ONE_PROPERTY: good = check_one_property(run, op->u.p, v); break;
         case OP_ALL_MEMBERS: good = check_all_members(run, op->u.p, v); break;
         case OP_ANY: good = check_any(run, op->u.p, v); break;

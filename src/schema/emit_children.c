@@ -50,15 +50,16 @@ static void emit_required(struct so_emitter *e, struct so_sequence *s, const str
 /* Marks the required names in the plan, a bit each; names given twice share theirs. */
 static void plan_required(struct so_object_plan *plan, struct so_plan_property *rows, const struct so_rule *required)
 {
-    int16_t bit = 0;
+    uint64_t bit = 1;
     for (uint32_t i = 0; i < required->u.names.count; i++) {
         const struct so_name *name = &required->u.names.names[i];
         struct so_json_member m = {.key = name->text.p, .key_len = (uint32_t)name->text.n, .key_hash = name->hash};
         struct so_plan_property *row = &rows[so_table_find(plan->table, &m)];
-        if (row->required >= 0)
+        if (row->bit != 0)
             continue;
-        row->required = bit;
-        plan->required |= 1ULL << bit++;
+        row->bit = bit;
+        plan->required |= bit;
+        bit <<= 1;
     }
 }
 
@@ -87,7 +88,7 @@ void so_emit_object(struct so_emitter *e, struct so_sequence *s, const struct so
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        rows[i] = (struct so_plan_property){NULL, -1, i < declared};
+        rows[i] = (struct so_plan_property){NULL, 0, i < declared};
         if (i < declared && !so_accepts_all(properties->u.properties.items[i].node))
             rows[i].node = so_later(e, properties->u.properties.items[i].node);
     }
@@ -129,10 +130,11 @@ static const struct so_one_property *only_property(struct so_emitter *e, const s
 void so_simplify_object(struct so_emitter *e, struct so_op *op)
 {
     const struct so_object_plan *plan = op->u.p;
-    if (plan->patterns != NULL || plan->required != 0)
-        return;
-    if (plan->table->count == 0 && plan->additional != NULL)
+    bool asks_more = plan->patterns != NULL || plan->required != 0;
+    if (!asks_more && plan->table->count == 0 && plan->additional != NULL)
         *op = (struct so_op){.code = OP_ALL_MEMBERS, .u.p = plan->additional};
-    else if (plan->table->count == 1 && plan->additional == NULL && plan->properties[0].node != NULL)
+    else if (!asks_more && plan->table->count == 1 && plan->additional == NULL && plan->properties[0].node != NULL)
         *op = (struct so_op){.code = OP_ONE_PROPERTY, .u.p = only_property(e, plan)};
+    else if (plan->patterns == NULL && plan->additional == NULL)
+        op->code = OP_PROPERTIES;
 }

@@ -38,7 +38,7 @@ static void emit_rest(struct so_emitter *e, struct so_sequence *s, const struct 
         return;
     }
     for (uint32_t i = 0; i < known->count; i++)
-        rows[i] = (struct so_plan_property){NULL, -1, true};
+        rows[i] = (struct so_plan_property){NULL, 0, true};
     *plan = (struct so_object_plan){table, rows, 0, NULL, so_later(e, rest)};
     so_push_pointer(e, s, OP_OBJECT, plan);
 }

@@ -7,7 +7,8 @@ help_bench() {
   http [SECONDS]   Socle beside nginx, Fastify by hand and @supabase/lite on the same data, with wrk: a table with ratios
   nginx            the HTTP server alone beside nginx, both answering the same fixed bytes
   json             the parser beside simdjson and Node's JSON.parse, on documents made for it
-  schema [FOLDER]  the validator beside ajv, on bench/schema or FOLDER/NAME/{schema.json,instances.jsonl}
+  schema [FOLDER]  the validator beside ajv, on bench/schema or FOLDER/NAME/{schema.json,instances.jsonl}; BLAZE=PROGRAM adds
+                   a local build of Blaze (bench/schema.mjs says how it is called)
   jwt              token verification beside OpenSSL's own, and of a token seen before
   db [DIR]         point reads and durable inserts of the database layer alone
 HELP
