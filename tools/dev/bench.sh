@@ -8,7 +8,8 @@ help_bench() {
   growth [SECONDS] the same requests beside 100 to 10^6 rows and 1 to 500 tables: they must not grow
   nginx            the HTTP server alone beside nginx, both answering the same fixed bytes
   json             the parser beside simdjson and Node's JSON.parse, on documents made for it
-  schema [FOLDER]  the validator beside ajv, on bench/schema or FOLDER/NAME/{schema.json,instances.jsonl}
+  schema [FOLDER]  the validator beside ajv, on bench/schema or FOLDER/NAME/{schema.json,instances.jsonl}; BLAZE=PROGRAM adds
+                   a local build of Blaze (bench/schema.mjs says how it is called)
   jwt              token verification beside OpenSSL's own, and of a token seen before
   auth [SECONDS]   tokens beside OpenSSL's own verify and npm's jose; sign-in beside the bare password hash; refresh
   db [DIR]         point reads and durable inserts of the database layer alone
