@@ -4,12 +4,14 @@
  *   handle:    one request -> one reply                            on a worker thread: straight-line code that may block
  *
  * The endpoint table is auth/endpoints.c, the errors auth/errors.h.  Tables of its own in the database: auth_users,
- * auth_identities, auth_sessions, auth_refresh_tokens, auth_revocations, auth_audit_log, auth_schema_versions
- * (auth/tables.c). */
+ * auth_identities, auth_sessions, auth_refresh_tokens, auth_mfa_factors and more (auth/tables.c). */
 #ifndef SO_AUTH_AUTH_H
 #define SO_AUTH_AUTH_H
 
+#include "auth/fetch.h"
 #include "auth/mail.h"
+#include "auth/providers.h"
+#include "auth/session_rows.h"
 #include "core/arena.h"
 #include "core/buf.h"
 #include "core/err.h"
@@ -35,7 +37,19 @@ struct so_auth_settings {
     struct so_str redirect_urls;           /* other places they may lead to, separated by commas; compared exactly */
     const char *app_folder;   /* its mail/ may replace templates (auth/mail_templates.h); NULL: the built-in ones */
     const char *keys_path;    /* file of the signing keys (auth/key_file.h), made when it is not there */
-    struct so_str master_key; /* seals that file; {NULL,0}: it is plain */
+    struct so_str master_key; /* seals that file and the secrets of factors; {NULL,0}: they are plain */
+    struct so_session_limits session_limits;
+    bool single_session;            /* a sign-in ends the user's other sessions */
+    bool password_reauthentication; /* a new password needs a session of less than a day, or a mailed nonce */
+    bool password_current_required; /* a new password needs the old one, unless the session began with a mailed code */
+    size_t factors_max;             /* of one account; 0: 10 */
+    int64_t audit_days;             /* how long the audit log is kept; 0: for ever */
+    struct so_fetcher *fetcher;     /* borrowed; needed when there are providers */
+    const struct so_provider_settings *providers; /* of other accounts (auth/providers.h) */
+    size_t provider_count;
+    struct so_str jwt_issuers; /* others whose tokens are good (auth/issuers.h); {NULL,0}: none */
+    void (*issuer_failed)(void *arg, const struct so_err *err); /* told when their keys could not be read; may be NULL */
+    bool manual_linking;                                        /* users link and unlink identities themselves */
 };
 
 struct so_auth; /* one per process */
@@ -50,6 +64,10 @@ int so_auth_reload_keys(struct so_auth *auth, struct so_err *err) SO_MUST_CHECK;
 /* The same if it was changed, at most once a second.  *out_changed (may be NULL): there are new keys. */
 int so_auth_look_at_keys(struct so_auth *auth, bool *out_changed, struct so_err *err) SO_MUST_CHECK;
 
+/* Other processes on the same database end sessions, too: hears of it.  One indexed query; call it several times a second,
+ * from one thread. */
+int so_auth_look_at_revocations(struct so_auth *auth, struct so_err *err) SO_MUST_CHECK;
+
 /* ---- who is asking ---- */
 
 struct so_auth_cache; /* verified tokens; one per event loop */
@@ -62,6 +80,11 @@ void so_auth_cache_free(struct so_auth_cache *cache);
  * SO_EAUTH, status 401: no or unknown key (id "" ), JWT bad (id PGRST301) or expired (PGRST303, "JWT expired"). */
 int so_auth_identify(struct so_auth *auth, struct so_auth_cache *cache, struct so_str apikey, struct so_str authorization,
                      struct so_arena *arena, struct so_identity *out, struct so_err *err) SO_MUST_CHECK;
+
+/* For connections that outlive a request: grows whenever sessions are ended or somebody is banned. */
+uint64_t so_auth_revocations(struct so_auth *auth);
+/* Whether the token of an identity is refused by now, although it has not expired. */
+bool so_auth_is_revoked(struct so_auth *auth, const struct so_identity *who);
 
 /* ---- endpoints ---- */
 
@@ -78,6 +101,7 @@ struct so_auth_in {
     struct so_str api_version;           /* X-Supabase-Api-Version */
     struct so_str peer;                  /* the client's address without its port: rate limits and the audit log go by it */
     struct so_str user_agent;
+    struct so_str cookie; /* header; {NULL,0} when absent */
 };
 
 struct so_auth_out {

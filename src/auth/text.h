@@ -11,6 +11,8 @@ enum { SO_AUTH_TIME_SIZE = 33 };
 void so_auth_time(int64_t us, char out[SO_AUTH_TIME_SIZE]);
 /* The same in an arena; p is NULL when memory ran out. */
 struct so_str so_auth_time_dup(struct so_arena *arena, int64_t us);
+/* And back, to microseconds since 1970.  False when it is in another form. */
+bool so_auth_time_read(struct so_str text, int64_t *out_us) SO_MUST_CHECK;
 
 /* An e-mail address as the HTML standard defines it (input type=email), at most 255 bytes, turned to lower case in `arena`.
  * False when it is none; out->p == NULL with true when memory ran out. */
@@ -32,5 +34,8 @@ bool so_auth_duration(struct so_str text, int64_t *out_us) SO_MUST_CHECK;
 /* The first parameter of this name in an URL query, decoded ("+" is a space) in `arena`.  {NULL,0} when it is not there,
  * malformed, or memory ran out: the caller then takes its default or refuses. */
 struct so_str so_auth_query(struct so_str query, const char *name, struct so_arena *arena);
+/* One "name=value" of a query, both decoded.  False when it is malformed or memory ran out. */
+bool so_auth_query_pair(struct so_str pair, struct so_arena *arena, struct so_str *out_name,
+                        struct so_str *out_value) SO_MUST_CHECK;
 
 #endif

@@ -3,9 +3,8 @@
 #ifndef SO_AUTH_USERS_H
 #define SO_AUTH_USERS_H
 
-#include "core/arena.h"
-#include "db/db.h"
-#include "json/write.h"
+#include "auth/factors.h"
+#include "auth/rows.h"
 
 struct so_auth_call;
 
@@ -49,25 +48,26 @@ struct so_auth_call;
     X(email, "email", TEXT_IF_SET)
 
 struct so_user_identity {
-#define X(column, member, form) struct so_str column;
-    SO_IDENTITY_COLUMNS(X)
-#undef X
+    SO_IDENTITY_COLUMNS(SO_ROW_FIELD)
 };
 
 /* Columns as the database has them: NULL is {NULL,0}, a boolean is "0" or "1", times are those of auth/text.h. */
 struct so_user {
-#define X(column, member, form) struct so_str column;
-    SO_USER_COLUMNS(X)
-#undef X
+    SO_USER_COLUMNS(SO_ROW_FIELD)
     struct so_user_identity *identities;
     size_t identity_count;
+    struct so_factor *factors; /* second factors; without their secrets in answers */
+    size_t factor_count;
 };
 
 enum so_user_key { SO_USER_BY_ID, SO_USER_BY_EMAIL, SO_USER_BY_PHONE };
 
-/* With the identities.  *out_found false: there is none, and *out is untouched. */
+/* With identities and factors.  *out_found false: there is none, and *out is untouched. */
 int so_user_find(struct so_conn *conn, enum so_user_key key, struct so_str value, struct so_arena *arena,
                  struct so_user *out, bool *out_found, struct so_err *err) SO_MUST_CHECK;
+/* The user who has this identity. */
+int so_user_find_by_identity(struct so_conn *conn, struct so_str provider, struct so_str provider_id, struct so_arena *arena,
+                             struct so_user *out, bool *out_found, struct so_err *err) SO_MUST_CHECK;
 /* Newest first.  *out_total counts all. */
 int so_user_list(struct so_conn *conn, int64_t limit, int64_t offset, struct so_arena *arena, struct so_user **out,
                  size_t *out_count, int64_t *out_total, struct so_err *err) SO_MUST_CHECK;
@@ -82,6 +82,13 @@ int so_user_update(struct so_auth_call *call, struct so_conn *conn, struct so_us
  * the provider (the caller writes the user afterwards). */
 int so_user_identify(struct so_auth_call *call, struct so_conn *conn, struct so_user *user, const char *provider,
                      bool verified, struct so_err *err) SO_MUST_CHECK;
+/* An identity that another provider vouches for: provider, provider_id, email and identity_data of `given`, made or renewed,
+ * and signed in with now.  user->identities and app_metadata as above. */
+int so_user_attach(struct so_auth_call *call, struct so_conn *conn, struct so_user *user,
+                   const struct so_user_identity *given, struct so_err *err) SO_MUST_CHECK;
+/* user->identities[at] goes. */
+int so_user_detach(struct so_auth_call *call, struct so_conn *conn, struct so_user *user, size_t at,
+                   struct so_err *err) SO_MUST_CHECK;
 /* Notes in user_metadata what the reference puts there: sub, email, email_verified, phone_verified. */
 int so_user_describe(struct so_auth_call *call, struct so_user *user, struct so_err *err) SO_MUST_CHECK;
 

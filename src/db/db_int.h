@@ -116,9 +116,9 @@ void so_writer_end(struct so_writer *w);
 int so_thread_start(void *(*run)(void *), void *arg, pthread_t *out, struct so_err *err) SO_MUST_CHECK;
 /* Called on one of its threads? */
 bool so_writer_is_this_thread(const struct so_writer *w);
-void so_writer_on_commit(struct so_writer *w, void (*fn)(void *arg), void *arg);
 /* run() of such a thread calls it first. */
 void so_writer_enter(const struct so_writer *w);
+void so_writer_on_commit(struct so_writer *w, void (*fn)(void *arg), void *arg);
 void so_writer_stats(struct so_writer *w, struct so_db_stats *out);
 /* Fills the job's rc and err; the first error stays. */
 void so_job_end(struct so_db_job *job, int rc, const struct so_err *err);

@@ -85,6 +85,14 @@ void so_writer_tell(struct so_writer *w, struct so_db_job *const *jobs, size_t c
         jobs[i]->done(jobs[i]);
 }
 
+void so_writer_on_commit(struct so_writer *w, void (*fn)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&w->lock);
+    w->on_commit = fn;
+    w->on_commit_arg = arg;
+    pthread_mutex_unlock(&w->lock);
+}
+
 void so_writer_end(struct so_writer *w)
 {
     pthread_mutex_lock(&w->lock);
@@ -101,14 +109,6 @@ int so_thread_start(void *(*run)(void *), void *arg, pthread_t *out, struct so_e
     int rc = pthread_create(out, NULL, run, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc == 0 ? SO_OK : so_fail(err, SO_EIO, "cannot start a thread: %s", strerror(rc));
-}
-
-void so_writer_on_commit(struct so_writer *w, void (*fn)(void *arg), void *arg)
-{
-    pthread_mutex_lock(&w->lock);
-    w->on_commit = fn;
-    w->on_commit_arg = arg;
-    pthread_mutex_unlock(&w->lock);
 }
 
 void so_writer_stats(struct so_writer *w, struct so_db_stats *out)

@@ -13,7 +13,7 @@
 
 #include "realtime/feed.h"
 #include "realtime/filter.h"
-#include "realtime/hash_table.h"
+#include "realtime/table.h"
 
 /* What a viewer gets to see of a change. */
 enum so_form {
