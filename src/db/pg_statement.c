@@ -161,7 +161,7 @@ static int find_prepared(struct so_pg_conn *conn, struct so_str sql, struct prep
         *out = of_item(item);
         return make_ready(conn, *out, err);
     }
-    struct prepared *p;
+    struct prepared *p = NULL;
     int rc = new_prepared(sql, hash, &p, err);
     if (rc != SO_OK)
         return rc;
@@ -180,7 +180,7 @@ static int find_prepared(struct so_pg_conn *conn, struct so_str sql, struct prep
 int so_pg_prepare(struct so_conn *base, struct so_str sql, struct so_stmt **out, struct so_err *err)
 {
     struct so_pg_conn *conn = so_pg_conn_of(base);
-    struct prepared *p;
+    struct prepared *p = NULL;
     int rc = find_prepared(conn, sql, &p, err);
     if (rc != SO_OK)
         return rc;

@@ -2,7 +2,7 @@
 
 help_bench() {
     cat <<'HELP'
-./dev bench [http|nginx|json|schema|jwt|db]
+./dev bench [http|nginx|json|schema|jwt|db|pg]
 
   http [SECONDS]   Socle beside nginx, Fastify by hand and @supabase/lite on the same data, with wrk: a table with ratios
   nginx            the HTTP server alone beside nginx, both answering the same fixed bytes
@@ -10,6 +10,7 @@ help_bench() {
   schema [FOLDER]  the validator beside ajv, on bench/schema or FOLDER/NAME/{schema.json,instances.jsonl}
   jwt              token verification beside OpenSSL's own, and of a token seen before
   db [DIR]         point reads and durable inserts of the database layer alone
+  pg [ROUNDS]      the same on PostgreSQL beside pgbench on the same server
 HELP
 }
 
@@ -31,7 +32,7 @@ dev_bench() {
     local what=${1:-http}
     [ $# -gt 0 ] && shift
     case "$what" in
-        http | nginx | json | schema | jwt | db) ;;
+        http | nginx | json | schema | jwt | db | pg) ;;
         *) help_bench >&2; exit 2 ;;
     esac
     need "${PACKAGES_BENCH[@]}"
@@ -44,5 +45,6 @@ dev_bench() {
         json) bench_json ;;
         jwt) build-bench/bench/jwt_bench ;;
         db) build-bench/bench/db_bench "${1:-build-bench}" ;;
+        pg) bench/pg.sh build-bench "$@" ;;
     esac
 }
