@@ -99,6 +99,8 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     struct so_catalog *catalog = NULL;
     int rc = so_model_load(app->config->dir, &model, err);
     if (rc == SO_OK)
+        model->realtime = app->config->realtime;
+    if (rc == SO_OK)
         rc = migrate(app, model, err);
     if (rc == SO_OK)
         rc = read_catalog(app, model, &catalog, err);
@@ -151,12 +153,33 @@ static struct so_auth_settings auth_settings(const struct so_app *app)
         .app_folder = c->dir,
         .rate_limits = c->rate_limits,
         .weak_secrets_allowed = c->development,
+        .session_limits = {c->session_lifetime_s, c->session_inactivity_s, c->session_low_aal_s},
+        .single_session = c->single_session,
+        .password_reauthentication = c->password_reauthentication,
+        .password_current_required = c->password_current_required,
+        .password_cost = {(uint32_t)c->argon2_memory_kib, (uint32_t)c->argon2_passes, 1},
+        .factors_max = (size_t)c->mfa_factors_max,
+        .audit_days = c->audit_days,
         .keys_path = c->keys_path,
         .master_key = text_of(c->master_key),
     };
 }
 
-static int make_data_folder(const struct so_config *c, struct so_err *err)
+static struct so_rest_settings rest_settings(const struct so_config *c)
+{
+    return (struct so_rest_settings){
+        .max_rows = c->max_rows,
+        .body_max = (size_t)c->reply_max,
+        .path = c->rest_path[0] == '\0' ? SO_STR("/") : so_str_c(c->rest_path),
+        .aggregates = c->db_aggregates_enabled,
+        .tx_rolls_back = c->db_tx_end == SO_TX_END_ROLLBACK || c->db_tx_end == SO_TX_END_ROLLBACK_OVERRIDE,
+        .tx_override = c->db_tx_end == SO_TX_END_COMMIT_OVERRIDE || c->db_tx_end == SO_TX_END_ROLLBACK_OVERRIDE,
+        .plan = c->db_plan_enabled,
+        .openapi = (enum so_openapi_mode)c->openapi_mode,
+    };
+}
+
+int so_app_make_data_folder(const struct so_config *c, struct so_err *err)
 {
     const char *slash = strrchr(c->database_path, '/');
     char *folder = so_strndup(c->database_path, (size_t)(slash - c->database_path));
@@ -174,12 +197,12 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         return so_err_oom(err);
     app->config = config;
     app->migrate = mode;
-    app->rest = (struct so_rest_settings){.max_rows = config->max_rows, .body_max = (size_t)config->reply_max};
+    app->rest = rest_settings(config);
     const struct so_db_options options = {
         .pool_size = (unsigned)config->workers,
         .statement_ms = (unsigned)config->statement_ms,
     };
-    int rc = make_data_folder(config, err);
+    int rc = so_app_make_data_folder(config, err);
     if (rc == SO_OK)
         rc = so_db_open(config->database_path, &options, &app->db, err);
     if (rc == SO_OK)
@@ -267,6 +290,11 @@ int so_app_reload(struct so_app *app, struct so_err *err)
     so_snapshot_unref(app->snapshot);
     app->snapshot = fresh;
     return SO_OK;
+}
+
+int so_app_look_at_revocations(struct so_app *app, struct so_err *err)
+{
+    return so_auth_look_at_revocations(app->auth, err);
 }
 
 int so_app_look_at_keys(struct so_app *app, bool *out_changed, struct so_err *err)

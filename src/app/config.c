@@ -15,7 +15,7 @@ enum kind { TEXT, COUNT, FLAG, CHOICE };
 
 struct setting {
     const char *name;
-    const char *alias; /* the name other platforms use; NULL when there is none */
+    const char *alias; /* the names other platforms use, "A|B", the first that is set counts; NULL when there is none */
     enum kind kind;
     bool secret; /* masked when printed; NAME_FILE names a file that holds it */
     size_t at;   /* offset in struct so_config */
@@ -30,20 +30,47 @@ struct setting {
 #define ONE_DAY_MS (24LL * 3600 * 1000)
 
 static const struct setting SETTINGS[] = {
-    {"HOST", NULL, TEXT, false, AT(host), 0, 0, "127.0.0.1", NULL, "numeric address to listen on; 0.0.0.0 in a container"},
-    {"PORT", NULL, COUNT, false, AT(port), 0, 65535, "54321", NULL, "port to listen on; 0 takes any free one"},
-    {"SOCLE_PUBLIC_URL", "API_EXTERNAL_URL", TEXT, false, AT(public_url), 0, 0, NULL, NULL,
+    {"HOST", "PGRST_SERVER_HOST", TEXT, false, AT(host), 0, 0, "127.0.0.1", NULL,
+     "numeric address to listen on; 0.0.0.0 in a container"},
+    {"PORT", "PGRST_SERVER_PORT", COUNT, false, AT(port), 0, 65535, "54321", NULL,
+     "port to listen on; 0 takes any free one"},
+    {"SOCLE_PUBLIC_URL", "API_EXTERNAL_URL|PGRST_OPENAPI_SERVER_PROXY_URI", TEXT, false, AT(public_url), 0, 0, NULL, NULL,
      "URL under which clients reach this server: issuer of tokens; made from HOST and PORT when not set"},
-    {"DATABASE_URL", NULL, TEXT, false, AT(database_url), 0, 0, "data/socle.db", NULL,
+    {"DATABASE_URL", "PGRST_DB_URI", TEXT, false, AT(database_url), 0, 0, "data/socle.db", NULL,
      "a file path or sqlite:PATH, relative to the app's folder"},
     {"SOCLE_STATEMENT_TIMEOUT_MS", NULL, COUNT, false, AT(statement_ms), 10, ONE_DAY_MS, "8000", NULL,
      "a statement that runs longer is ended: 504"},
+    {"SOCLE_DB_SCHEMAS", "PGRST_DB_SCHEMAS", TEXT, false, AT(db_schemas), 0, 0, "public", NULL,
+     "PostgreSQL: the schemas that the data API shows, separated by commas; the first one is the default"},
+    {"SOCLE_DB_EXTRA_SEARCH_PATH", "PGRST_DB_EXTRA_SEARCH_PATH", TEXT, false, AT(db_extra_search_path), 0, 0, "public", NULL,
+     "PostgreSQL: schemas that statements find names in but the data API does not show, separated by commas"},
+    {"SOCLE_DB_ANON_ROLE", "PGRST_DB_ANON_ROLE", TEXT, false, AT(db_anon_role), 0, 0, NULL, NULL,
+     "PostgreSQL: the database's role of requests without a token"},
+    {"SOCLE_DB_PRE_REQUEST", "PGRST_DB_PRE_REQUEST", TEXT, false, AT(db_pre_request), 0, 0, NULL, NULL,
+     "PostgreSQL: a function that is called before each request's statement, in its transaction"},
+    {"SOCLE_REST_PATH", NULL, TEXT, false, AT(rest_path), 0, 0, "/rest/v1", NULL, "where the data API is; it may be /"},
+    {"SOCLE_DB_MAX_ROWS", "PGRST_DB_MAX_ROWS|SOCLE_MAX_ROWS", COUNT, false, AT(max_rows), 0, INT64_MAX, "1000", NULL,
+     "rows an answer may hold; 0: no limit"},
+    {"SOCLE_DB_TX_END", "PGRST_DB_TX_END", CHOICE, false, AT(db_tx_end), 0, 0, "commit",
+     "commit|commit-allow-override|rollback|rollback-allow-override",
+     "what becomes of a request's writes; with allow-override, Prefer: tx=... decides"},
+    {"SOCLE_DB_AGGREGATES_ENABLED", "PGRST_DB_AGGREGATES_ENABLED", FLAG, false, AT(db_aggregates_enabled), 0, 0, "false",
+     NULL, "clients may ask for sum(), avg(), min() and max()"},
+    {"SOCLE_DB_PLAN_ENABLED", "PGRST_DB_PLAN_ENABLED", FLAG, false, AT(db_plan_enabled), 0, 0, "false", NULL,
+     "clients may ask how a statement runs: Accept: application/vnd.pgrst.plan"},
+    {"SOCLE_OPENAPI_MODE", "PGRST_OPENAPI_MODE", CHOICE, false, AT(openapi_mode), 0, 0, "follow-privileges",
+     "follow-privileges|ignore-privileges|disabled",
+     "what the data API's root document shows: what the caller may use, or all"},
     {"SOCLE_ANON_KEY", "SUPABASE_ANON_KEY", TEXT, true, AT(anon_key), 0, 0, NULL, NULL,
      "publishable key of browsers and apps: role anon"},
     {"SOCLE_SERVICE_KEY", "SUPABASE_SERVICE_ROLE_KEY", TEXT, true, AT(service_key), 0, 0, NULL, NULL,
      "secret key of your own servers: above every policy"},
-    {"SOCLE_JWT_SECRET", "JWT_SECRET", TEXT, true, AT(jwt_secret), 0, 0, NULL, NULL,
+    {"SOCLE_JWT_SECRET", "JWT_SECRET|PGRST_JWT_SECRET", TEXT, true, AT(jwt_secret), 0, 0, NULL, NULL,
      "shared HS256 secret of at least 32 bytes, so that tokens made elsewhere verify; our own are signed with ES256"},
+    {"SOCLE_JWT_AUD", "PGRST_JWT_AUD", TEXT, false, AT(jwt_aud), 0, 0, NULL, NULL,
+     "PostgreSQL: a token whose aud names others only is refused"},
+    {"SOCLE_JWT_ROLE_CLAIM_KEY", "PGRST_JWT_ROLE_CLAIM_KEY", TEXT, false, AT(jwt_role_claim_key), 0, 0, ".role", NULL,
+     "PostgreSQL: where in a token the database's role stands"},
     {"SOCLE_MASTER_KEY", NULL, TEXT, true, AT(master_key), 0, 0, NULL, NULL,
      "seals data/keys.json, the private signing keys: at least 32 random bytes; without it the file is plain, mode 0600"},
     {"SOCLE_JWT_EXP", "JWT_EXP", COUNT, false, AT(token_lifetime_s), 30, 604800, "3600", NULL,
@@ -57,6 +84,26 @@ static const struct setting SETTINGS[] = {
      "allow sign-in without an address"},
     {"SOCLE_RATE_LIMITS", NULL, FLAG, false, AT(rate_limits), 0, 0, "true", NULL,
      "limit sign-ins and sign-ups per address: 429"},
+    {"SOCLE_SESSION_LIFETIME", NULL, COUNT, false, AT(session_lifetime_s), 0, 315360000, "0", NULL,
+     "seconds after which a session ends, however much it is used; 0: never"},
+    {"SOCLE_SESSION_INACTIVITY", NULL, COUNT, false, AT(session_inactivity_s), 0, 315360000, "0", NULL,
+     "seconds without a refresh after which a session ends; 0: never"},
+    {"SOCLE_SESSION_LOW_AAL", NULL, COUNT, false, AT(session_low_aal_s), 0, 315360000, "0", NULL,
+     "seconds in which whoever has a second factor must have used it, or the session ends; 0: never"},
+    {"SOCLE_SINGLE_SESSION", NULL, FLAG, false, AT(single_session), 0, 0, "false", NULL,
+     "a sign-in ends the user's other sessions"},
+    {"SOCLE_PASSWORD_REAUTHENTICATION", "SECURITY_UPDATE_PASSWORD_REQUIRE_REAUTHENTICATION", FLAG, false,
+     AT(password_reauthentication), 0, 0, "false", NULL,
+     "a new password needs a sign-in of less than a day ago, or a mailed nonce"},
+    {"SOCLE_PASSWORD_CURRENT", "SECURITY_UPDATE_PASSWORD_REQUIRE_CURRENT_PASSWORD", FLAG, false,
+     AT(password_current_required), 0, 0, "false", NULL, "a new password needs the current one"},
+    {"SOCLE_ARGON2_MEMORY", NULL, COUNT, false, AT(argon2_memory_kib), 8192, 4194304, "19456", NULL,
+     "KiB that hashing a password takes; older hashes are made anew at the next sign-in"},
+    {"SOCLE_ARGON2_PASSES", NULL, COUNT, false, AT(argon2_passes), 1, 64, "2", NULL, "passes over that memory"},
+    {"SOCLE_MFA_FACTORS", "MFA_MAX_ENROLLED_FACTORS", COUNT, false, AT(mfa_factors_max), 1, 100, "10", NULL,
+     "second factors an account may have"},
+    {"SOCLE_AUDIT_DAYS", NULL, COUNT, false, AT(audit_days), 0, 36500, "90", NULL,
+     "days the audit log is kept; 0: for ever"},
     {"SOCLE_SMTP_URL", NULL, TEXT, false, AT(smtp_url), 0, 0, NULL, NULL,
      "smtp://HOST:PORT (with STARTTLS, unless HOST is this machine) or smtps://HOST:PORT; not set: no mail is sent"},
     {"SOCLE_SMTP_USER", "SMTP_USER", TEXT, false, AT(smtp_user), 0, 0, NULL, NULL, "who signs in at that server"},
@@ -69,10 +116,15 @@ static const struct setting SETTINGS[] = {
      "where links of mails lead in the end unless the app asks for another place; SOCLE_PUBLIC_URL when not set"},
     {"SOCLE_REDIRECT_URLS", "URI_ALLOW_LIST", TEXT, false, AT(redirect_urls), 0, 0, NULL, NULL,
      "other places that an app may ask for, compared exactly: a list separated by commas"},
+    {"SOCLE_REALTIME", NULL, FLAG, false, AT(realtime), 0, 0, "true", NULL,
+     "log every change of the tables, so that subscribers hear of it; false: no log, and no triggers"},
+    {"SOCLE_LOG_KEEP_ROWS", NULL, COUNT, false, AT(log_keep_rows), 1, INT64_MAX, "100000", NULL,
+     "changes that the log keeps at most, for clients who come back"},
+    {"SOCLE_LOG_KEEP_SECONDS", NULL, COUNT, false, AT(log_keep_s), 1, INT32_MAX, "86400", NULL,
+     "and how long it keeps them"},
     {"SOCLE_THREADS", NULL, COUNT, false, AT(threads), 0, 256, "0", NULL, "event loops; 0: one per core"},
     {"SOCLE_WORKERS", NULL, COUNT, false, AT(workers), 1, 256, "4", NULL,
      "threads for what may block: password hashes, slow queries"},
-    {"SOCLE_MAX_ROWS", NULL, COUNT, false, AT(max_rows), 0, INT64_MAX, "1000", NULL, "rows an answer may hold; 0: no limit"},
     {"SOCLE_BODY_MAX", NULL, COUNT, false, AT(body_max), 1024, MIB(1024), "10485760", NULL,
      "bytes of a request's body: 413"},
     {"SOCLE_REPLY_MAX", NULL, COUNT, false, AT(reply_max), 1024, MIB(4095), "67108864", NULL, "bytes of an answer's body"},
@@ -88,7 +140,7 @@ static const struct setting SETTINGS[] = {
      "a client that takes no further byte of its answer is cut off"},
     {"SOCLE_GRACE_MS", NULL, COUNT, false, AT(grace_ms), 0, ONE_DAY_MS, "10000", NULL,
      "after SIGTERM, requests under way have this long"},
-    {"SOCLE_CORS_ORIGINS", NULL, TEXT, false, AT(cors_origins), 0, 0, "*", NULL,
+    {"SOCLE_CORS_ORIGINS", "PGRST_SERVER_CORS_ALLOWED_ORIGINS", TEXT, false, AT(cors_origins), 0, 0, "*", NULL,
      "origins whose pages may call: * or a list separated by commas"},
     {"SOCLE_LOG", NULL, CHOICE, false, AT(log_level), 0, 0, "info", "error|warn|info|debug", "what is logged to stderr"},
     {"SOCLE_LOG_FORMAT", NULL, CHOICE, false, AT(log_format), 0, 0, "auto", "auto|text|json",
@@ -155,8 +207,8 @@ static int load_env_file(struct so_config *c, struct so_map *values, struct so_e
 
 static const char *find_in(const struct so_map *values, const char *name)
 {
-    const char *value = name == NULL ? NULL : getenv(name);
-    if (value == NULL && name != NULL)
+    const char *value = getenv(name);
+    if (value == NULL)
         value = so_map_find(values, so_str_c(name));
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
@@ -183,6 +235,19 @@ static int read_secret_file(struct so_config *c, const struct so_map *values, co
     return rc;
 }
 
+static const char *find_alias(const struct so_map *values, const char *aliases)
+{
+    struct so_str rest = aliases == NULL ? so_str(NULL, 0) : so_str_c(aliases), alias;
+    char name[80];
+    while (so_str_split(&rest, '|', &alias)) {
+        snprintf(name, sizeof(name), "%.*s", SO_STR_ARG(alias));
+        const char *value = find_in(values, name);
+        if (value != NULL)
+            return value;
+    }
+    return NULL;
+}
+
 static int find_value(struct so_config *c, const struct so_map *values, const struct setting *s, const char **out,
                       struct so_err *err)
 {
@@ -193,7 +258,7 @@ static int find_value(struct so_config *c, const struct so_map *values, const st
             return rc;
     }
     if (*out == NULL)
-        *out = find_in(values, s->alias);
+        *out = find_alias(values, s->alias);
     if (*out == NULL)
         *out = s->fallback;
     if (*out != NULL && strlen(*out) > VALUE_MAX)
@@ -308,6 +373,29 @@ static int derive_url(struct so_config *c, struct so_err *err)
     return url.p == NULL ? so_err_oom(err) : SO_OK;
 }
 
+/* PostgREST's words for any address. */
+static void derive_host(struct so_config *c)
+{
+    static const struct {
+        const char *word, *host;
+    } WORDS[] = {{"*", "::"}, {"*6", "::"}, {"!6", "::"}, {"*4", "0.0.0.0"}, {"!4", "0.0.0.0"}};
+    for (size_t i = 0; i < COUNT_OF(WORDS); i++)
+        if (strcmp(c->host, WORDS[i].word) == 0)
+            c->host = WORDS[i].host;
+}
+
+static int derive_rest_path(struct so_config *c, struct so_err *err)
+{
+    struct so_str path = so_str_c(c->rest_path);
+    if (path.p[0] != '/' || strpbrk(c->rest_path, "?#%") != NULL)
+        return so_fail(err, SO_EINVAL, "SOCLE_REST_PATH is \"%s\", but must be a path that begins with /", c->rest_path);
+    while (path.n > 0 && path.p[path.n - 1] == '/')
+        path.n--;
+    path = so_arena_dup(&c->arena, path);
+    c->rest_path = path.p;
+    return path.p == NULL ? so_err_oom(err) : SO_OK;
+}
+
 static int load(struct so_config *c, struct so_err *err)
 {
     struct so_map values;
@@ -322,8 +410,11 @@ static int load(struct so_config *c, struct so_err *err)
     if (rc == SO_OK)
         rc = derive_paths(c, err);
     if (rc == SO_OK)
-        rc = derive_url(c, err);
-    return rc;
+        rc = derive_rest_path(c, err);
+    if (rc != SO_OK)
+        return rc;
+    derive_host(c);
+    return derive_url(c, err);
 }
 
 int so_config_load(const char *dir, struct so_config *out, struct so_err *err)
@@ -456,8 +547,9 @@ void so_config_print(const struct so_config *c, bool as_json, struct so_buf *out
             so_buf_printf(out, " (%s)", s->choices);
         if (s->fallback != NULL)
             so_buf_printf(out, "; default %s", s->fallback);
-        if (s->alias != NULL)
-            so_buf_printf(out, "; also read from %s", s->alias);
+        struct so_str aliases = s->alias == NULL ? so_str(NULL, 0) : so_str_c(s->alias), alias;
+        for (const char *before = "; also read from "; so_str_split(&aliases, '|', &alias); before = " or ")
+            so_buf_printf(out, "%s%.*s", before, SO_STR_ARG(alias));
         if (s->secret)
             so_buf_printf(out, "; or a file named by %s_FILE", s->name);
         so_buf_putc(out, '\n');

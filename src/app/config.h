@@ -7,6 +7,9 @@
 #include "core/buf.h"
 #include "core/err.h"
 
+/* How a request's transaction ends; the same order as its choices in config.c. */
+enum so_config_tx_end { SO_TX_END_COMMIT, SO_TX_END_COMMIT_OVERRIDE, SO_TX_END_ROLLBACK, SO_TX_END_ROLLBACK_OVERRIDE };
+
 struct so_config {
     struct so_arena arena;
     const char *dir;  /* the app's folder */
@@ -22,19 +25,35 @@ struct so_config {
     const char *database_path; /* the file that database_url means */
     const char *keys_path;     /* signing keys, beside the database */
     int64_t statement_ms;
+    const char *db_schemas, *db_extra_search_path; /* comma-separated; PostgreSQL */
+    const char *db_anon_role, *db_pre_request;     /* NULL when not set; PostgreSQL */
+
+    /* the data API */
+    const char *rest_path;                     /* without a slash at its end: "/rest/v1", "" for the root */
+    int64_t max_rows, db_tx_end, openapi_mode; /* 0: no limit; enum so_config_tx_end; enum so_openapi_mode */
+    bool db_aggregates_enabled, db_plan_enabled;
 
     /* keys and tokens */
     const char *jwt_secret, *anon_key, *service_key, *master_key; /* NULL when not set */
+    const char *jwt_aud;                                          /* NULL: any audience */
+    const char *jwt_role_claim_key;
     int64_t token_lifetime_s, refresh_reuse_s, password_min;
     bool signup_disabled, anonymous_users, rate_limits;
+    int64_t session_lifetime_s, session_inactivity_s, session_low_aal_s;
+    bool single_session, password_reauthentication, password_current_required;
+    int64_t argon2_memory_kib, argon2_passes, mfa_factors_max, audit_days;
 
     /* mail; NULL when not set */
     const char *smtp_url, *smtp_user, *smtp_password, *mail_from;
     const char *site_url, *redirect_urls;
     bool mail_autoconfirm;
 
+    /* realtime */
+    bool realtime;
+    int64_t log_keep_rows, log_keep_s;
+
     /* limits */
-    int64_t threads, workers, max_rows, body_max, reply_max, connections_max;
+    int64_t threads, workers, body_max, reply_max, connections_max;
     int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms, grace_ms;
     const char *cors_origins;
 

@@ -13,6 +13,7 @@
 enum { STATIC_PATH_MAX = 4096 };
 
 struct call {
+    struct so_app_loop *on;
     struct so_http_exchange *x;
     struct so_work work;
     const char *file;
@@ -88,6 +89,11 @@ static void work(struct so_work *w)
     close(fd);
 }
 
+static const char *where_the_doors_are(const struct so_app_loop *on, const struct so_http_exchange *x)
+{
+    return so_arena_printf(x->arena, "the data API is at %s/, accounts at /auth/v1/", on->app->config->rest_path).p;
+}
+
 static void work_done(struct so_work *w)
 {
     struct call *c = SO_CONTAINER_OF(w, struct call, work);
@@ -95,7 +101,7 @@ static void work_done(struct so_work *w)
         so_buf_reset(so_http_reply_body(c->x));
         so_app_reply_error(c->x, c->status, c->status == 404 ? "not_found" : "unexpected_failure",
                            c->status == 404 ? "there is nothing at this path" : "the file could not be read",
-                           c->status == 404 ? "the data API is at /rest/v1/, accounts at /auth/v1/" : NULL);
+                           c->status == 404 ? where_the_doors_are(c->on, c->x) : NULL);
         return;
     }
     so_http_reply_header(c->x, SO_STR("Content-Type"), type_of(so_str_c(c->file)));
@@ -111,7 +117,7 @@ void so_app_static(struct so_app_loop *on, struct so_http_exchange *x)
 {
     struct so_str path;
     if (x->req.method != SO_GET && x->req.method != SO_HEAD) {
-        so_app_reply_error(x, 404, "not_found", "there is nothing at this path", "the data API is at /rest/v1/");
+        so_app_reply_error(x, 404, "not_found", "there is nothing at this path", where_the_doors_are(on, x));
         return;
     }
     struct call *c = so_alloc_zero(x->arena, sizeof(*c));
@@ -122,7 +128,7 @@ void so_app_static(struct so_app_loop *on, struct so_http_exchange *x)
     struct so_str file = so_arena_printf(x->arena, "%s/public%.*s%s", on->app->config->dir, SO_STR_ARG(path),
                                          path.p[path.n - 1] == '/' ? "index.html" : "");
     struct so_err err = SO_ERR_INIT;
-    *c = (struct call){.x = x, .file = file.p, .work = {.work = work, .done = work_done}};
+    *c = (struct call){.on = on, .x = x, .file = file.p, .work = {.work = work, .done = work_done}};
     if (file.p == NULL)
         so_app_reply_error(x, 503, "53200", "out of memory", NULL);
     else if (so_loop_work(on->loop, &c->work, &err) != SO_OK)

@@ -13,13 +13,12 @@
 
 typedef void door(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
 
-/* Prefixes, longest of a kind first; what none of them takes is a file of public/. */
+/* Prefixes, longest of a kind first; what none of them takes is the data API's or a file of public/. */
 static const struct {
     struct so_str prefix;
     door *open;
     bool exact;
 } DOORS[] = {
-    {SO_STR_INIT("/rest/v1/"), so_app_rest, false},      {SO_STR_INIT("/rest/v1"), so_app_rest, true},
     {SO_STR_INIT("/auth/v1/"), so_app_auth, false},      {SO_STR_INIT("/health/"), so_app_health, false},
     {SO_STR_INIT("/metrics"), so_app_metrics, true},     {SO_STR_INIT("/socle.json"), so_app_describe, true},
     {SO_STR_INIT("/dashboard/mail"), so_app_mail, true},
@@ -30,6 +29,16 @@ static struct so_str rest_of(struct so_str path, size_t door_index)
 {
     size_t from = DOORS[door_index].prefix.n;
     return so_str_slice(path, DOORS[door_index].open == so_app_auth ? from - 1 : from, path.n);
+}
+
+/* The data API is where SOCLE_REST_PATH says; at "/" it takes what no other door does, and there are no files. */
+static bool is_rest(const struct so_app *app, struct so_str path, struct so_str *out_rest)
+{
+    struct so_str prefix = so_str_c(app->config->rest_path);
+    if (!so_str_starts(path, prefix) || (path.n > prefix.n && path.p[prefix.n] != '/'))
+        return false;
+    *out_rest = so_str_slice(path, so_min_size(prefix.n + 1, path.n), path.n);
+    return true;
 }
 
 static void on_request(struct so_http_exchange *x, void *arg)
@@ -44,7 +53,11 @@ static void on_request(struct so_http_exchange *x, void *arg)
             DOORS[i].open(on, x, rest_of(path, i));
             return;
         }
-    so_app_static(on, x);
+    struct so_str rest;
+    if (is_rest(on->app, path, &rest))
+        so_app_rest(on, x, rest);
+    else
+        so_app_static(on, x);
 }
 
 /* ---- start ---- */

@@ -21,9 +21,9 @@ static const char HELP_DEV[] =
 static void say_how_to_start(const struct so_config *config)
 {
     fprintf(stderr,
-            "try:  curl '%s/rest/v1/' -H 'apikey: %s'\n"
+            "try:  curl '%s%s/' -H 'apikey: %s'\n"
             "or:   createClient('%s', '%s')\n",
-            config->public_url, config->anon_key, config->public_url, config->anon_key);
+            config->public_url, config->rest_path, config->anon_key, config->public_url, config->anon_key);
 }
 
 static int seed(struct so_app *app, struct so_err *err)

@@ -70,6 +70,7 @@ struct so_table {
     struct so_policy policies[SO_CMD_COUNT];
     struct so_policy check; /* x-policies.check, for the new row of insert and update; ALLOW when absent */
     bool has_policies;      /* the file has x-policies at all */
+    bool realtime;          /* x-realtime: changes are logged, and subscribers may hear of them; true when absent */
 };
 
 /* What a function answers with. */
@@ -92,7 +93,8 @@ struct so_function {
     const struct so_function_column *args;
     size_t arg_count;
     enum so_returns returns;
-    struct so_str table; /* of ROWS; empty: `columns` say what they hold */
+    struct so_str media_type; /* of VALUE: contentMediaType, in which the value can be had as it is; empty: none */
+    struct so_str table;      /* of ROWS; empty: `columns` say what they hold */
     const struct so_function_column *columns;
     size_t column_count;
     bool definer;     /* it reads past the policies */
@@ -113,6 +115,7 @@ struct so_model {
     const struct so_table *const *tables; /* in an order in which references lead backwards where they can */
     size_t table_count;
     struct so_map by_name; /* -> struct so_table */
+    bool realtime;         /* changes are logged; true unless the owner says otherwise right after loading */
     int refs;              /* private */
 };
 

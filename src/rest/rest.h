@@ -44,11 +44,18 @@ struct so_rest_in {
     const struct so_identity *who;
 };
 
+/* What the root document shows; the same order as the choices in app/config.c. */
+enum so_openapi_mode { SO_OPENAPI_FOLLOWS, SO_OPENAPI_SHOWS_ALL, SO_OPENAPI_DISABLED };
+
 struct so_rest_settings {
-    int64_t max_rows; /* SOCLE_MAX_ROWS: no answer holds more rows; 0: no limit */
-    size_t body_max;  /* bytes of an answer */
-    bool aggregates;  /* sum(), avg(), min(), max() in select; count() is always allowed */
-    bool tx_override; /* honour Prefer: tx=rollback */
+    int64_t max_rows;   /* SOCLE_DB_MAX_ROWS: no answer holds more rows; 0: no limit */
+    size_t body_max;    /* bytes of an answer */
+    struct so_str path; /* SOCLE_REST_PATH, as the root document says it */
+    bool aggregates;    /* sum(), avg(), min(), max() in select; count() is always allowed */
+    bool tx_rolls_back; /* every write is undone after it was answered */
+    bool tx_override;   /* ... unless Prefer: tx=commit or tx=rollback says otherwise */
+    bool plan;          /* application/vnd.pgrst.plan */
+    enum so_openapi_mode openapi;
 };
 
 struct so_rest_op; /* in the request's arena */

@@ -8,10 +8,13 @@ static const struct {
     enum so_command command;
 } METHODS[] = {{"get", SO_CMD_SELECT}, {"post", SO_CMD_INSERT}, {"patch", SO_CMD_UPDATE}, {"delete", SO_CMD_DELETE}};
 
+static bool shows_all(const struct so_rest_op *op) { return op->settings->openapi == SO_OPENAPI_SHOWS_ALL; }
+
 static bool may(const struct so_rest_op *op, const struct so_entity *e, enum so_command command)
 {
-    return (command == SO_CMD_SELECT || !e->relation->is_view) &&
-           so_entity_policy(e, command, op->who)->kind != SO_POLICY_DENY;
+    if (command != SO_CMD_SELECT && e->relation->is_view)
+        return false;
+    return shows_all(op) || so_entity_policy(e, command, op->who)->kind != SO_POLICY_DENY;
 }
 
 static bool may_anything(const struct so_rest_op *op, const struct so_entity *e)
@@ -101,7 +104,7 @@ static void write_functions(const struct so_rest_op *op, struct so_jw *w)
 {
     const struct so_model *model = op->snapshot->model;
     for (size_t i = 0; model != NULL && i < model->function_count; i++)
-        if (so_routine_may(so_snapshot_function(op->snapshot, model->functions[i]->name), op->who))
+        if (shows_all(op) || so_routine_may(so_snapshot_function(op->snapshot, model->functions[i]->name), op->who))
             write_function_path(op, model->functions[i], w);
 }
 
@@ -132,7 +135,7 @@ void so_rest_write_root(const struct so_rest_op *op, struct so_buf *body)
     so_jw_member_cstr(&w, "title", "Socle");
     so_jw_member_cstr(&w, "version", SOCLE_VERSION);
     so_jw_end_object(&w);
-    so_jw_member_cstr(&w, "basePath", "/rest/v1");
+    so_jw_member_str(&w, "basePath", op->settings->path);
     write_each(op, &w, "paths", write_path);
     write_each(op, &w, "definitions", write_definition);
     so_jw_end_object(&w);

@@ -160,6 +160,33 @@ describe("init, migrate, serve", () => {
     assert.equal(code, 1);
     assert.equal(err, 'socle: PORT is "many", but must be a whole number from 0 to 65535\n');
   });
+  const value = (out, name) => JSON.parse(out).find((row) => row.name === name).value;
+  for (const [env, name, want] of [
+    [{ PGRST_DB_MAX_ROWS: "7" }, "SOCLE_DB_MAX_ROWS", "7"],
+    [{ PGRST_DB_MAX_ROWS: "7", SOCLE_DB_MAX_ROWS: "8" }, "SOCLE_DB_MAX_ROWS", "8"],
+    [{ SOCLE_MAX_ROWS: "9" }, "SOCLE_DB_MAX_ROWS", "9"],
+    [{ PGRST_DB_TX_END: "rollback-allow-override" }, "SOCLE_DB_TX_END", "rollback-allow-override"],
+    [{ PGRST_DB_AGGREGATES_ENABLED: "true" }, "SOCLE_DB_AGGREGATES_ENABLED", "true"],
+    [{ PGRST_DB_PLAN_ENABLED: "1" }, "SOCLE_DB_PLAN_ENABLED", "true"],
+    [{ PGRST_OPENAPI_MODE: "disabled" }, "SOCLE_OPENAPI_MODE", "disabled"],
+    [{ PGRST_SERVER_PORT: "3000" }, "PORT", "3000"],
+    [{ PGRST_SERVER_HOST: "!4" }, "HOST", "0.0.0.0"],
+    [{ PGRST_DB_SCHEMAS: "api,private" }, "SOCLE_DB_SCHEMAS", "api,private"],
+    [{ PGRST_DB_ANON_ROLE: "web_anon" }, "SOCLE_DB_ANON_ROLE", "web_anon"],
+    [{ PGRST_DB_EXTRA_SEARCH_PATH: "extensions" }, "SOCLE_DB_EXTRA_SEARCH_PATH", "extensions"],
+    [{ PGRST_DB_PRE_REQUEST: "check_it" }, "SOCLE_DB_PRE_REQUEST", "check_it"],
+    [{ PGRST_JWT_AUD: "shop" }, "SOCLE_JWT_AUD", "shop"],
+    [{ PGRST_JWT_ROLE_CLAIM_KEY: ".app.role" }, "SOCLE_JWT_ROLE_CLAIM_KEY", ".app.role"],
+    [{ PGRST_JWT_SECRET: "a".repeat(40) }, "SOCLE_JWT_SECRET", "(set, 40 bytes)"],
+    [{ SOCLE_REST_PATH: "/" }, "SOCLE_REST_PATH", ""],
+    [{ SOCLE_REST_PATH: "/api/" }, "SOCLE_REST_PATH", "/api"],
+  ])
+    it(`${JSON.stringify(env)} sets ${name}`, () => assert.equal(value(socle(["config", "--json"], { env }).out, name), want));
+  for (const [env, why] of [
+    [{ SOCLE_DB_TX_END: "never" }, /SOCLE_DB_TX_END is "never", but must be one of commit\|/],
+    [{ SOCLE_REST_PATH: "rest" }, /SOCLE_REST_PATH is "rest", but must be a path that begins with \//],
+  ])
+    it(`refuses ${JSON.stringify(env)}`, () => assert.match(socle(["config"], { env }).err, why));
   it("config masks secrets", () => {
     const { out } = socle(["config"], { env: { SOCLE_SERVICE_KEY: "sb_secret_visible" } });
     assert.doesNotMatch(out, /visible/);
@@ -179,5 +206,24 @@ describe("init, migrate, serve", () => {
     assert.match(server.log, /authors\.json/);
     assert.equal((await server.fetch("/rest/v1/authors?limit=1")).status, 200);
     await server.stop();
+  });
+});
+
+describe("two processes and one database", () => {
+  it("a second server, or a migration, is refused, and looking is not", async () => {
+    const server = await Server.start();
+    try {
+      const env = { PORT: "0", SOCLE_ANON_KEY: "sb_publishable_tests_0123456789abcdef" };
+      for (const command of [["dev", server.dir], ["serve", server.dir], ["migrate", "apply", server.dir]]) {
+        const { code, err } = socle(command, { env });
+        assert.equal(code, 1, `${command[0]}: ${err}`);
+        assert.match(err, new RegExp(`another process \\(pid ${server.child.pid}\\) writes the database .*socle.db`));
+        assert.match(err, /stop it first/);
+      }
+      assert.equal(socle(["migrate", "status", server.dir], { env }).code, 0);
+      assert.equal((await server.fetch("/rest/v1/books?select=count()")).status, 200);
+    } finally {
+      await server.stop();
+    }
   });
 });

@@ -122,7 +122,7 @@ static const struct change CHANGES[] = {
     {"a trigger made by hand stays, through a rebuild", T(ID TEXT("a"), PK), NULL,
      "CREATE TRIGGER mine AFTER INSERT ON t BEGIN SELECT 1; END",
      T(ID TYPED("a", "\"type\":\"string\",\"default\":\"x\""), PK), NULL, NULL, NULL,
-     "SELECT name FROM sqlite_schema WHERE type = 'trigger'", "mine"},
+     "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name NOT LIKE '\\_socle%' ESCAPE '\\'", "mine"},
     {"a view made by hand stays, through a rebuild", T(ID TEXT("a"), PK), NULL,
      "INSERT INTO t VALUES (1, 'x'); CREATE VIEW mine AS SELECT a FROM t",
      T(ID TYPED("a", "\"type\":\"string\",\"default\":\"x\""), PK), NULL, NULL, NULL, "SELECT a FROM mine", "x"},
@@ -237,7 +237,7 @@ static void the_bookstore_is_made(void **state)
     bench_must_migrate(db, bench_data("bookstore"), false);
     assert_string_equal(bench_get(db, "SELECT group_concat(name) FROM _socle_tables"), "authors,books");
     assert_string_equal(bench_get(db, "SELECT group_concat(summary) FROM _socle_migrations"),
-                        "authors: create table,books: create table");
+                        "authors: create table,books: create table,authors: create search index");
     assert_string_equal(bench_get(db, "SELECT group_concat(name) FROM pragma_index_list('books') WHERE origin = 'c'"),
                         "books_author_id_idx");
     bench_sql(db, "INSERT INTO authors (name) VALUES ('a'), ('b');"
