@@ -98,7 +98,8 @@ struct so_pg_request {
 /* Takes the request; done() is not called from within.  SO_EBUSY (503) when too many wait, SO_EDB with 08001 (503) while the
  * server cannot be reached, SO_EINVAL for too many statements. */
 int so_pg_submit(struct so_pg_pool *pool, struct so_pg_request *r, struct so_err *err) SO_MUST_CHECK;
-/* For a request whose check() said SO_PG_WAIT; `why` is for SO_PG_ROLLBACK.  Do not call it from check(). */
+/* For a request whose check() said SO_PG_WAIT; `why` is for SO_PG_ROLLBACK, which calls done() from within.  Not from
+ * check(). */
 void so_pg_resume(struct so_pg_pool *pool, struct so_pg_request *r, enum so_pg_verdict verdict, const struct so_err *why);
 
 struct so_pg_pool_stats {

@@ -179,6 +179,17 @@ int so_pg_sql_translate(struct so_str sql, struct so_pg_sql *out, struct so_err 
     return so_buf_check(&out->text, "the statement", err);
 }
 
+int so_pg_sql_check(const struct so_pg_sql *sql, struct so_err *err)
+{
+    static const char *const VERBS[] = {"begin", "start", "commit", "end", "abort", "prepare", "discard", "deallocate"};
+    for (size_t i = 0; i < COUNT_OF(VERBS); i++)
+        if (so_str_eq_nocase(sql->verb, so_str_c(VERBS[i])))
+            return so_fail_http(err, SO_EDB, 0, "42501", "not authorized");
+    if (so_str_eq_nocase(sql->verb, SO_STR("copy")))
+        return so_fail_http(err, SO_EDB, 0, "0A000", "COPY is not supported");
+    return sql->verb.n == 0 ? so_fail_http(err, SO_EDB, 0, "42601", "the statement is empty") : SO_OK;
+}
+
 int so_pg_sql_position(const struct so_pg_sql *sql, struct so_str name)
 {
     for (int i = 0; i < sql->name_count; i++)
