@@ -32,14 +32,14 @@ pgbench() {
 # WORK CLIENTS CONNECTIONS
 socle() { "$build/bench/pg_bench" "$url" "$1" "$2" "$3" 1; }
 
-printf '%-8s %8s %12s %24s %24s\n' work clients pgbench "a connection a client" "8 connections"
+printf '%-8s %8s %12s %24s %24s\n' work clients pgbench "a connection a client" "the default pool"
 for work in read insert; do
     for clients in "$@"; do
         theirs=0 ours=0 shared=0
         for ((round = 0; round < rounds; round++)); do
             theirs=$((theirs + $(pgbench "$work" "$clients")))
             ours=$((ours + $(socle "$work" "$clients" "$clients")))
-            shared=$((shared + $(socle "$work" "$clients" 8)))
+            shared=$((shared + $(socle "$work" "$clients" 0)))
         done
         awk -v w="$work" -v c="$clients" -v n="$rounds" -v t="$theirs" -v o="$ours" -v s="$shared" \
             'BEGIN{printf "%-8s %8d %10d/s %14d/s (%.2f) %14d/s (%.2f)\n", w, c, t/n, o/n, o/t, s/n, s/t}'

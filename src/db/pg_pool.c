@@ -16,7 +16,7 @@
 #include "core/random.h"
 
 enum {
-    CONNECTIONS = 8,
+    CONNECTIONS = 16,
     PIPELINE_MAX = 32,
     QUEUE_MAX = 4096,
     PREPARED_MAX = 256,
@@ -172,8 +172,21 @@ static void take_finished(struct so_pg_pool *pool)
     }
 }
 
+/* Reads gain more from a pipeline than from a connection of their own; writes wait for the disk side by side. */
+static unsigned links_for(const struct so_pg_group *group, const struct so_pg_request *r)
+{
+    return r->reads ? (group->link_count + 1) / 2 : group->link_count;
+}
+
+static void connect_more(struct so_pg_group *group, const struct so_pg_request *r, int64_t now)
+{
+    unsigned links = count_links(group, SO_PG_LINK_UP) + count_links(group, SO_PG_LINK_CONNECTING);
+    if (links < links_for(group, r) && may_connect(group, now))
+        connect_one(group);
+}
+
 /* NULL: nobody can take it now. */
-static struct so_pg_link *choose(struct so_pg_group *group, int64_t now)
+static struct so_pg_link *choose(struct so_pg_group *group, const struct so_pg_request *r, int64_t now)
 {
     struct so_pg_link *best = NULL;
     for (unsigned i = 0; i < group->link_count; i++) {
@@ -187,8 +200,7 @@ static struct so_pg_link *choose(struct so_pg_group *group, int64_t now)
             (best == NULL || link->in_flight < best->in_flight))
             best = link;
     }
-    if (may_connect(group, now))
-        connect_one(group);
+    connect_more(group, r, now);
     return best;
 }
 
@@ -216,7 +228,7 @@ static void dispatch(struct so_pg_group *group)
 {
     int64_t now = group->head == NULL ? 0 : so_clock_mono_ns();
     while (group->head != NULL) {
-        struct so_pg_link *link = choose(group, now);
+        struct so_pg_link *link = choose(group, group->head, now);
         if (link == NULL)
             return;
         struct so_pg_request *r = dequeue(group);

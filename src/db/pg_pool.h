@@ -32,7 +32,7 @@ struct so_pg_host {
 struct so_pg_pool_options {
     const char *url;
     const char *read_url; /* where requests that only read go (replicas: target_session_attrs=prefer-standby); NULL: `url` */
-    unsigned connections; /* at most, per URL; 0 means 8.  They are opened as they are needed */
+    unsigned connections; /* at most, per URL; 0 means 16.  They are opened as they are needed; reads share half of them */
     unsigned pipeline_max; /* requests sent on one connection and not answered; 0 means 32 */
     size_t queue_max;      /* requests that wait for a connection; 0 means 4096; beyond it SO_EBUSY */
     unsigned prepared_max; /* statements that a connection keeps; 0 means 256 */
