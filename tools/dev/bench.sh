@@ -2,7 +2,7 @@
 
 help_bench() {
     cat <<'HELP'
-./dev bench [http|nginx|json|schema|jwt|auth|db|growth]
+./dev bench [http|nginx|json|schema|jwt|auth|db|growth|pg]
 
   http [SECONDS]   Socle beside nginx, Fastify by hand and @supabase/lite on the same data, with wrk: a table with ratios
   growth [SECONDS] the same requests beside 100 to 10^6 rows and 1 to 500 tables: they must not grow
@@ -13,6 +13,7 @@ help_bench() {
   jwt              token verification beside OpenSSL's own, and of a token seen before
   auth [SECONDS]   tokens beside OpenSSL's own verify and npm's jose; sign-in beside the bare password hash; refresh
   db [DIR]         point reads and durable inserts of the database layer alone
+  pg [ROUNDS]      the same on PostgreSQL beside pgbench on the same server
 HELP
 }
 
@@ -34,7 +35,7 @@ dev_bench() {
     local what=${1:-http}
     [ $# -gt 0 ] && shift
     case "$what" in
-        http | nginx | json | schema | jwt | auth | db | growth) ;;
+        http | nginx | json | schema | jwt | auth | db | growth | pg) ;;
         *) help_bench >&2; exit 2 ;;
     esac
     need "${PACKAGES_BENCH[@]}"
@@ -47,5 +48,6 @@ dev_bench() {
         json) bench_json ;;
         jwt) build-bench/bench/jwt_bench ;;
         db) build-bench/bench/db_bench "${1:-build-bench}" ;;
+        pg) bench/pg.sh build-bench "$@" ;;
     esac
 }
