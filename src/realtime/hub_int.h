@@ -8,7 +8,7 @@
 
 #include "net/deadline.h"
 #include "realtime/caller.h"
-#include "realtime/hash_table.h"
+#include "realtime/table.h"
 #include "realtime/join.h"
 #include "realtime/presence.h"
 #include "realtime/realtime.h"

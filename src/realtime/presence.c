@@ -5,7 +5,7 @@
 
 #include "core/mem.h"
 #include "core/random.h"
-#include "realtime/hash_table.h"
+#include "realtime/table.h"
 #include "json/write.h"
 
 enum { REF_SIZE = 18, DIFF_MAX = 64 << 20 };

@@ -1,11 +1,11 @@
-/* hash_table_test.c: against a plain array, at random. */
+/* table_test.c: against a plain array, at random. */
 #include "../testing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/mem.h"
-#include "realtime/hash_table.h"
+#include "realtime/table.h"
 
 enum { NAMES = 200, ROUNDS = 20000 };
 

@@ -1,5 +1,5 @@
-/* hash_table.c: chains, at most one entry a slot on average. */
-#include "realtime/hash_table.h"
+/* table.c: chains, at most one entry a slot on average. */
+#include "realtime/table.h"
 
 #include "core/hash.h"
 #include "core/mem.h"

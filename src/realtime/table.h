@@ -1,7 +1,7 @@
-/* hash_table.h: a hash table by text whose entries are members of larger structs, so that putting and removing allocates
- * nothing but the slots.   Borrows: the entries, and the bytes of their keys.   Threads: one at a time. */
-#ifndef SO_REALTIME_HASH_TABLE_H
-#define SO_REALTIME_HASH_TABLE_H
+/* table.h: a hash table by text whose entries are members of larger structs, so that putting and removing allocates nothing
+ * but the slots.   Borrows: the entries, and the bytes of their keys.   Threads: one at a time. */
+#ifndef SO_REALTIME_TABLE_H
+#define SO_REALTIME_TABLE_H
 
 #include "core/base.h"
 #include "core/str.h"
