@@ -22,11 +22,13 @@ struct search {
 
 static bool is_self(const struct so_link *l) { return l->from == l->to; }
 
+static bool is_computed(const struct so_link *l) { return l->computed != NULL; }
+
 /* The name of the key's only column on the parent's (or the child's) side; {NULL,0} when it has several. */
 static struct so_str single_column(const struct so_link *l, bool of_parent)
 {
     const struct so_foreign_key *k = l->key;
-    if (l->cardinality == SO_MANY_TO_MANY || k->column_count != 1)
+    if (is_computed(l) || l->cardinality == SO_MANY_TO_MANY || k->column_count != 1)
         return (struct so_str){NULL, 0};
     return of_parent == l->parent_holds_key ? k->from->columns[k->from_columns[0]].name
                                             : k->to->columns[k->to_columns[0]].name;
@@ -52,13 +54,19 @@ static bool matches_self(const struct search *s, const struct so_link *l)
     return by_table || (l->cardinality == SO_MANY_TO_ONE && names_column(l, true, s->target));
 }
 
+/* A key seen through a view is named by the view alone. */
+static bool leads_to_view(const struct so_link *l) { return l->key->traced && l->to->relation->is_view; }
+
 static bool matches(const struct search *s, const struct so_link *l)
 {
+    if (is_computed(l))
+        return so_str_eq(s->target, l->computed->name);
     if (is_self(l))
         return matches_self(s, l);
     bool by_table = so_str_eq(s->target, l->to->relation->name);
     if (s->hint.p == NULL)
-        return by_table || names_constraint(l, s->target) || names_column(l, true, s->target);
+        return by_table ||
+               (!leads_to_view(l) && (names_constraint(l, s->target) || names_column(l, true, s->target)));
     if (!by_table)
         return false;
     if (l->cardinality == SO_MANY_TO_MANY)
@@ -66,9 +74,22 @@ static bool matches(const struct search *s, const struct so_link *l)
     return names_constraint(l, s->hint) || names_column(l, true, s->hint) || names_column(l, false, s->hint);
 }
 
+/* A function of the row with the name of the other table takes the place of the keys between the two. */
+static bool is_overridden(const struct search *s, const struct so_link *l)
+{
+    const struct so_relation *r = s->from->relation;
+    for (size_t i = 0; !is_computed(l) && i < r->computed_count; i++)
+        if (so_str_eq(r->computed[i]->name, l->to->relation->name) &&
+            so_str_eq(r->computed[i]->schema, l->to->relation->schema))
+            return true;
+    return false;
+}
+
 static void consider(struct search *s, const struct so_link *l)
 {
-    if (l->to == NULL || (l->cardinality == SO_MANY_TO_MANY && l->junction == NULL) || !matches(s, l))
+    if (l->to == NULL || (l->cardinality == SO_MANY_TO_MANY && l->junction == NULL) ||
+        (s->plan->schema != NULL && !so_str_eq(is_computed(l) ? l->computed->schema : l->to->relation->schema, s->plan->schema->name)) ||
+        !matches(s, l) || is_overridden(s, l))
         return;
     if (s->found < FOUND_MAX)
         s->links[s->found++] = *l;
@@ -89,19 +110,19 @@ static bool key_holds(const struct so_index *primary, const struct so_foreign_ke
 static void consider_junction(struct search *s, const struct so_foreign_key *near)
 {
     const struct so_relation *junction = near->from;
-    if (junction->primary == NULL || !key_holds(junction->primary, near))
+    if (junction->primary == NULL || near->from_unique || !key_holds(junction->primary, near))
         return;
     for (size_t i = 0; i < junction->out_key_count; i++) {
         const struct so_foreign_key *far = junction->out_keys[i];
-        if (far == near || !key_holds(junction->primary, far))
+        if (far == near || far->from_unique || so_str_eq(far->name, near->name) || !key_holds(junction->primary, far))
             continue;
         consider(s, &(struct so_link){
                         .cardinality = SO_MANY_TO_MANY,
                         .key = near,
                         .far = far,
                         .from = s->from,
-                        .to = so_snapshot_find(s->plan->snapshot, far->to->name),
-                        .junction = so_snapshot_find(s->plan->snapshot, junction->name),
+                        .to = so_snapshot_entity(s->plan->snapshot, far->to),
+                        .junction = so_snapshot_entity(s->plan->snapshot, junction),
                     });
     }
 }
@@ -109,6 +130,13 @@ static void consider_junction(struct search *s, const struct so_foreign_key *nea
 static void consider_all(struct search *s)
 {
     const struct so_relation *r = s->from->relation;
+    for (size_t i = 0; i < r->computed_count; i++)
+        consider(s, &(struct so_link){
+                        .cardinality = r->computed[i]->to_one ? SO_MANY_TO_ONE : SO_ONE_TO_MANY,
+                        .computed = r->computed[i],
+                        .from = s->from,
+                        .to = so_snapshot_entity(s->plan->snapshot, r->computed[i]->to),
+                    });
     for (size_t i = 0; i < r->out_key_count; i++) {
         const struct so_foreign_key *k = r->out_keys[i];
         consider(s, &(struct so_link){
@@ -116,7 +144,7 @@ static void consider_all(struct search *s)
                         .key = k,
                         .parent_holds_key = true,
                         .from = s->from,
-                        .to = so_snapshot_find(s->plan->snapshot, k->to->name),
+                        .to = so_snapshot_entity(s->plan->snapshot, k->to),
                     });
     }
     for (size_t i = 0; i < r->in_key_count; i++) {
@@ -125,7 +153,7 @@ static void consider_all(struct search *s)
                         .cardinality = k->from_unique ? SO_ONE_TO_ONE : SO_ONE_TO_MANY,
                         .key = k,
                         .from = s->from,
-                        .to = so_snapshot_find(s->plan->snapshot, k->from->name),
+                        .to = so_snapshot_entity(s->plan->snapshot, k->from),
                     });
         consider_junction(s, k);
     }
@@ -147,6 +175,10 @@ static void put_columns(struct so_text *t, const struct so_relation *r, const ui
 static void put_relationship(struct so_text *t, const struct so_link *l)
 {
     const struct so_foreign_key *k = l->key;
+    if (is_computed(l)) {
+        so_text_str(t, l->computed->name);
+        return;
+    }
     if (l->cardinality == SO_MANY_TO_MANY) {
         so_text_str(t, l->junction->relation->name);
         so_text_lit(t, " using ");
@@ -211,7 +243,9 @@ static void tell_ambiguous(struct search *s)
         so_text_c(&hint, hint.len == 0 ? "'" : ", '");
         so_text_str(&hint, l->to->relation->name);
         so_text_char(&hint, '!');
-        so_text_str(&hint, l->cardinality == SO_MANY_TO_MANY ? l->junction->relation->name : l->key->name);
+        so_text_str(&hint, l->cardinality == SO_MANY_TO_MANY ? l->junction->relation->name
+                         : is_computed(l)                    ? l->computed->name
+                                                             : l->key->name);
         so_text_char(&hint, '\'');
     }
     so_err_details(err, "[%.*s]", SO_STR_ARG(so_text_get(&details)));
@@ -235,10 +269,10 @@ static int fail_none(struct search *s)
     int rc = so_fail_http(err, PGRST200, SO_STR_ARG(parent), SO_STR_ARG(s->target));
     so_err_details(
         err,
-        "Searched for a foreign key relationship between '%.*s' and '%.*s'%s%.*s%s in the schema 'public', but no "
+        "Searched for a foreign key relationship between '%.*s' and '%.*s'%s%.*s%s in the schema '%.*s', but no "
         "matches were found.",
         SO_STR_ARG(parent), SO_STR_ARG(s->target), s->hint.p == NULL ? "" : " using the hint '", (int)s->hint.n,
-        s->hint.p == NULL ? "" : s->hint.p, s->hint.p == NULL ? "" : "'");
+        s->hint.p == NULL ? "" : s->hint.p, s->hint.p == NULL ? "" : "'", SO_STR_ARG(so_plan_schema(s->plan)));
     struct so_str near = so_hint_table(s->plan, s->target);
     if (near.p != NULL)
         so_err_hint(err, "Perhaps you meant '%.*s' instead of '%.*s'.", SO_STR_ARG(near), SO_STR_ARG(s->target));

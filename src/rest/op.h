@@ -10,11 +10,18 @@ struct so_rest_op {
     struct so_sql sql, count, existing; /* text.p == NULL: not needed */
     struct so_sql call;                 /* of a function: runs before sql, which reads what it returned */
     struct so_sql_layout layout;
+    struct so_pg *pg; /* PostgreSQL's statements instead of these; NULL on SQLite */
     const struct so_rest_settings *settings;
     const struct so_snapshot *snapshot;
     const struct so_identity *who;
     struct so_arena *arena;
 };
+
+/* prepare.c: the statements of a plan, on SQLite and on PostgreSQL (pg_main.c); pg_run.c runs the latter. */
+int so_sql_make(struct so_rest_op *op) SO_MUST_CHECK;
+int so_pg_make(struct so_rest_op *op) SO_MUST_CHECK;
+int so_pg_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
+              struct so_err *err) SO_MUST_CHECK;
 
 /* root.c: the document at "/": the tables that the caller may see. */
 void so_rest_write_root(const struct so_rest_op *op, struct so_buf *body);

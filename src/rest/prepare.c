@@ -1,8 +1,9 @@
 /* prepare.c: the first three stages in a row: request, plan, SQL. */
+#include "rest/dialect.h"
 #include "rest/errors.h"
 #include "rest/op.h"
 
-static int make_sql(struct so_rest_op *op)
+int so_sql_make(struct so_rest_op *op)
 {
     if (op->plan.violations != NULL || op->plan.write.is_nothing)
         return SO_OK; /* nothing will run */
@@ -31,12 +32,14 @@ int so_rest_prepare(const struct so_rest_in *in, const struct so_snapshot *snaps
     op->who = in->who;
     op->arena = arena;
     int rc = so_request_parse(in, arena, &op->request, err);
+    if (rc == SO_OK)
+        rc = so_prefer_settle(&op->request.prefer, &snapshot->catalog->timezones, err);
     if (rc != SO_OK)
         return rc;
     if (op->request.resource != SO_RESOURCE_ROOT) {
         rc = so_rest_plan_make(&op->request, snapshot, in->who, settings, arena, &op->plan, err);
         if (rc == SO_OK && op->request.verb != SO_VERB_INFO)
-            rc = make_sql(op);
+            rc = op->plan.dialect->make(op);
     }
     if (rc == SO_OK)
         *out = op;
@@ -46,6 +49,8 @@ int so_rest_prepare(const struct so_rest_in *in, const struct so_snapshot *snaps
 bool so_rest_writes(const struct so_rest_op *op)
 {
     const struct so_routine *routine = op->plan.top.routine;
+    if (op->pg != NULL)
+        return true;
     if (routine != NULL)
         return routine->function->changes && op->call.text.p != NULL;
     return op->plan.top.is_target && op->sql.text.p != NULL;

@@ -498,7 +498,8 @@ int so_rest_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out 
         return run_info(op, out);
     if (op->request.resource == SO_RESOURCE_ROOT)
         return run_root(op, out, body, err);
-    int rc = op->plan.top.routine != NULL       ? run_function(op, conn, out, body, err)
+    int rc = op->plan.dialect->run != NULL      ? op->plan.dialect->run(op, conn, out, body, err)
+             : op->plan.top.routine != NULL           ? run_function(op, conn, out, body, err)
              : op->request.verb == SO_VERB_READ ? run_read(op, conn, out, body, err)
                                                 : run_write(op, conn, out, body, err);
     out->violations = op->plan.violations;
