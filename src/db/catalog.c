@@ -473,11 +473,11 @@ int so_catalog_read(struct so_conn *conn, struct so_catalog **out, struct so_err
     so_map_init(&catalog->timezones, &catalog->arena);
     catalog->refs = 1;
     struct reading r = {.conn = conn, .catalog = catalog, .arena = &catalog->arena, .err = err};
-    bool is_outermost = sqlite3_get_autocommit(conn->sqlite);
+    bool is_outermost = !so_conn_in_transaction(conn);
     int rc = is_outermost ? so_conn_exec(conn, "BEGIN", err) : SO_OK;
     if (rc == SO_OK)
         rc = read_all(&r);
-    if (is_outermost && !sqlite3_get_autocommit(conn->sqlite)) {
+    if (is_outermost && so_conn_in_transaction(conn)) {
         int end = so_conn_exec(conn, "COMMIT", rc == SO_OK ? err : NULL);
         rc = rc == SO_OK ? end : rc;
     }

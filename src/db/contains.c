@@ -47,20 +47,20 @@ static bool contains(const struct so_json *have, const struct so_json *want, lon
 /* False when it is no JSON; a failure for want of memory is the function's result. */
 static bool parse(sqlite3_context *context, sqlite3_value *arg, struct so_json *out)
 {
-    struct so_conn *conn = sqlite3_user_data(context);
+    struct so_sqlite *conn = sqlite3_user_data(context);
     struct so_err err = SO_ERR_INIT;
     const char *p = (const char *)sqlite3_value_text(arg);
     int rc = p == NULL ? so_err_oom(&err)
                        : so_json_parse(&conn->scratch, so_str(p, (size_t)sqlite3_value_bytes(arg)), NULL, out, &err);
     if (rc == SO_ENOMEM)
-        so_conn_raise(context, &err);
+        so_sqlite_raise(context, &err);
     return rc == SO_OK;
 }
 
 static void call_contains(sqlite3_context *context, int count, sqlite3_value **args)
 {
     (void)count;
-    struct so_conn *conn = sqlite3_user_data(context);
+    struct so_sqlite *conn = sqlite3_user_data(context);
     struct so_json have, want;
     long left = PAIRS_MAX;
     if (sqlite3_value_type(args[0]) == SQLITE_NULL || sqlite3_value_type(args[1]) == SQLITE_NULL)
@@ -74,16 +74,16 @@ static void call_contains(sqlite3_context *context, int count, sqlite3_value **a
             sqlite3_result_int(context, found);
         } else {
             so_fail_http(&err, SO_ELIMIT, 0, "54000", "the arrays are too large to be compared");
-            so_conn_raise(context, &err);
+            so_sqlite_raise(context, &err);
         }
     }
     so_arena_reset(&conn->scratch);
 }
 
-int so_contains_register(struct so_conn *conn)
+int so_contains_register(struct so_sqlite *conn)
 {
     static const struct so_sql_function FUNCTIONS[] = {
         {"so_contains", 2, SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC, call_contains, NULL, NULL},
     };
-    return so_conn_add_functions(conn, FUNCTIONS, COUNT_OF(FUNCTIONS));
+    return so_sqlite_add_functions(conn, FUNCTIONS, COUNT_OF(FUNCTIONS));
 }

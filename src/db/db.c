@@ -1,64 +1,83 @@
 /* db.c: opens and closes the database; hands work to the pool and the writer. */
 #include "db/db_int.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "core/fs.h"
 #include "core/mem.h"
-#include "db/sqlite_int.h"
 
-enum { POOL_SIZE = 4, QUEUE_MAX = 4096, BATCH_MAX = 256, STATEMENT_MS = 8000 };
+enum { POOL_SIZE = 4, QUEUE_MAX = 4096, BATCH_MAX = 256, STATEMENT_MS = 8000, JOB_THREADS = 4 };
 
 struct so_db {
-    char *path;
+    char *url;
+    struct so_db_setup setup; /* its url is ours */
+    const struct so_driver *driver;
     struct so_writer *writer; /* NULL: read only */
     struct so_pool pool;
 };
 
-/* A new file must not be readable by others, not even for a moment; the WAL's files inherit its mode.  Closing a descriptor
- * of a file drops the process's POSIX locks on it, SQLite's too, so this one is opened only where there was no file. */
-static int create_file(const char *path, struct so_err *err)
+/* The first that takes the URL; SQLite takes everything. */
+static const struct so_driver *const DRIVERS[] = {
+#ifdef SO_POSTGRES
+    &so_pg_driver,
+#endif
+    &so_sqlite_driver,
+};
+
+static const struct so_driver *find_driver(struct so_str url)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 && errno != EEXIST)
-        return so_fail_http(err, SO_EIO, 0, "58030", "cannot make the database %s: %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return SO_OK;
+    size_t i = 0;
+    while (!DRIVERS[i]->takes(url))
+        i++;
+    return DRIVERS[i];
 }
 
-static int open_parts(struct so_db *db, const struct so_db_options *o, struct so_err *err)
+bool so_db_is_postgres_url(struct so_str url)
 {
-    int64_t statement_ns = (int64_t)(o->statement_ms == 0 ? STATEMENT_MS : o->statement_ms) * 1000000;
-    so_pool_init(&db->pool, db->path, o->pool_size == 0 ? POOL_SIZE : o->pool_size, statement_ns);
-    if (o->read_only)
-        return so_fs_exists(db->path) ? SO_OK : so_fail(err, SO_ENOTFOUND, "there is no database %s", db->path);
-    int rc = create_file(db->path, err);
-    if (rc != SO_OK)
-        return rc;
-    struct so_writer_options options = {
-        .queue_max = o->queue_max == 0 ? QUEUE_MAX : o->queue_max,
-        .batch_max = o->batch_max == 0 ? BATCH_MAX : o->batch_max,
-        .statement_ns = statement_ns,
-    };
-    return so_writer_open(db->path, &options, &db->writer, err);
+    return so_str_starts(url, SO_STR("postgres://")) || so_str_starts(url, SO_STR("postgresql://"));
 }
 
-int so_db_open(const char *path, const struct so_db_options *options, struct so_db **out, struct so_err *err)
+static unsigned given(unsigned value, unsigned otherwise) { return value == 0 ? otherwise : value; }
+
+static void fill_in_defaults(struct so_db_setup *setup)
 {
-    static const struct so_db_options DEFAULTS;
+    struct so_db_options *o = &setup->options;
+    o->pool_size = given(o->pool_size, POOL_SIZE);
+    o->queue_max = o->queue_max == 0 ? QUEUE_MAX : o->queue_max;
+    o->batch_max = o->batch_max == 0 ? BATCH_MAX : o->batch_max;
+    o->statement_ms = given(o->statement_ms, STATEMENT_MS);
+    o->job_threads = given(o->job_threads, JOB_THREADS);
+    setup->statement_ns = (int64_t)o->statement_ms * 1000000;
+}
+
+static int open_parts(struct so_db *db, struct so_err *err)
+{
+    int rc = db->driver->check == NULL ? SO_OK : db->driver->check(&db->setup, err);
+    if (rc == SO_OK && !db->setup.options.read_only)
+        rc = db->driver->writer_open(&db->setup, &db->writer, err);
+    return rc;
+}
+
+int so_db_open(const char *url, const struct so_db_options *options, struct so_db **out, struct so_err *err)
+{
+#ifndef SO_POSTGRES
+    if (so_db_is_postgres_url(so_str_c(url)))
+        return so_fail(err, SO_EINVAL, "this program was built without PostgreSQL: name a file");
+#endif
     struct so_db *db = so_calloc(1, sizeof(*db));
     if (db == NULL)
         return so_err_oom(err);
-    db->path = so_strndup(path, strlen(path));
-    if (db->path == NULL) {
+    db->url = so_strndup(url, strlen(url));
+    if (db->url == NULL) {
         so_free(db);
         return so_err_oom(err);
     }
-    int rc = open_parts(db, options == NULL ? &DEFAULTS : options, err);
+    db->driver = find_driver(so_str_c(url));
+    db->setup.url = db->url;
+    if (options != NULL)
+        db->setup.options = *options;
+    fill_in_defaults(&db->setup);
+    so_pool_init(&db->pool, db->driver, &db->setup);
+    int rc = open_parts(db, err);
     if (rc != SO_OK) {
         so_db_close(db);
         return rc;
@@ -72,14 +91,17 @@ void so_db_close(struct so_db *db)
     if (db == NULL)
         return;
     so_pool_deinit(&db->pool);
-    so_writer_close(db->writer); /* last, so that its checkpoint finds no reader in the way */
-    so_free(db->path);
+    if (db->writer != NULL)
+        db->driver->writer_close(db->writer); /* last, so that SQLite's checkpoint finds no reader in the way */
+    so_free(db->url);
     so_free(db);
 }
 
+bool so_db_is_postgres(const struct so_db *db) { return db->driver != &so_sqlite_driver; }
+
 int so_db_reader_open(struct so_db *db, struct so_conn **out, struct so_err *err)
 {
-    return so_conn_open(db->path, SO_CONN_READER, out, err);
+    return db->driver->conn_open(&db->setup, SO_CONN_READER, out, err);
 }
 
 int so_db_reader_take(struct so_db *db, struct so_conn **out, struct so_err *err)

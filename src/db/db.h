@@ -1,11 +1,18 @@
 /* db.h: the database: connections and statements, readers, and the one writer.
  *
+ * SQLite, in a file:
  *   readers: one connection per event loop and a small pool for worker threads, read only, each sees the last commit
  *   writer:  one thread owns the only connection that writes.  It takes every job that waits, runs each in a savepoint of
  * its own, commits them all with one fsync, and only then calls their done(): acknowledged means durable.
- *
  * The writer alone checkpoints, too (readers never do, not even when they close): SQLite before 3.51.3 can corrupt a WAL
  * when two connections write or checkpoint at the same instant (sqlite.org/wal.html#walresetbug).
+ *
+ * PostgreSQL, at a URL (these calls block; what an event loop calls is pg_pool.h):
+ *   readers: connections that are read only, each outside a transaction until somebody opens one
+ *   writers: a few threads, each with a connection, run one job at a time in a transaction of its own (read committed,
+ * unless the job asks for more); jobs of several threads run at once, and their done() may be called at once. A server that
+ * went away is an error with id 08... and status 503; the next call finds it again when it is back.
+ *
  * A statement that runs into its deadline fails with SO_ETIMEOUT; a lock that another process holds with SO_EBUSY.
  * Errors of the database become SO_EDB with err->id the SQLSTATE of PostgreSQL (23505, 23503, 23502, 23514, 57014, ...). */
 #ifndef SO_DB_DB_H
@@ -27,11 +34,16 @@ struct so_db_options {
     size_t batch_max;      /* jobs in one commit; 0 means 256 */
     unsigned statement_ms; /* time limit of a job, and of what a worker does with a reader it took; 0 means 8000 */
     bool read_only;        /* no writer: for commands that only look */
+    /* PostgreSQL only: */
+    unsigned job_threads; /* each with a connection of its own; 0 means 4 */
+    bool unprepared;      /* no prepared statements or session settings: for a pooler in transaction mode (pgbouncer) */
 };
 
-/* Opens (and makes, if it is not there, with mode 0600) the database in the file `path`: WAL, synchronous=FULL, foreign keys
- * on. */
-int so_db_open(const char *path, const struct so_db_options *options, struct so_db **out, struct so_err *err) SO_MUST_CHECK;
+/* `url` is one of PostgreSQL ("postgres://...", "postgresql://..."), or the path of an SQLite file, which is made with mode
+ * 0600 if it is not there: WAL, synchronous=FULL, foreign keys on.  A PostgreSQL server need not be there yet. */
+int so_db_open(const char *url, const struct so_db_options *options, struct so_db **out, struct so_err *err) SO_MUST_CHECK;
+bool so_db_is_postgres(const struct so_db *db);
+bool so_db_is_postgres_url(struct so_str url);
 /* Waits for the jobs that were taken, checkpoints, closes.  NULL is fine. */
 void so_db_close(struct so_db *db);
 
@@ -55,10 +67,12 @@ struct so_db_job {
     struct so_err err; /* for done() */
     bool repeatable;   /* run() may be called again after its changes were undone, and then starts from scratch: see below */
     bool alone;        /* see so_db_migrate() */
+    bool serializable; /* on PostgreSQL: as if jobs like it ran one after another, which those of SQLite always do */
     struct so_db_job *next; /* private */
 };
-/* Some failures (a statement stopped in the middle of a write, a full disk, no memory) make SQLite undo the whole
- * transaction.  The other jobs of the batch are then run again when they are repeatable, else they fail with 40001. */
+/* On SQLite some failures (a statement stopped in the middle of a write, a full disk, no memory) make SQLite undo the whole
+ * transaction.  The other jobs of the batch are then run again when they are repeatable, else they fail with 40001.
+ * On PostgreSQL a repeatable job that met another's transaction (40001, 40P01) is run again, a few times. */
 
 /* Queues.  The job is the caller's until done().  SO_EBUSY when the queue is full, SO_ECLOSED, SO_EDENIED when read only. */
 int so_db_submit(struct so_db *db, struct so_db_job *job, struct so_err *err) SO_MUST_CHECK;
@@ -67,7 +81,7 @@ int so_db_write(struct so_db *db, int (*run)(void *arg, struct so_conn *conn, st
                 struct so_err *err) SO_MUST_CHECK;
 /* The same for changes of the schema: alone in its transaction, without a time limit, and with foreign keys not enforced
  * while it runs, since dropping a table would otherwise delete or nullify the rows that refer to it.  They are all checked
- * before the commit: 23503. */
+ * before the commit: 23503.  (On PostgreSQL they stay enforced; migrations of all processes come one after another.) */
 int so_db_migrate(struct so_db *db, int (*run)(void *arg, struct so_conn *conn, struct so_err *err), void *arg,
                   struct so_err *err) SO_MUST_CHECK;
 /* Counters for /metrics and benchmarks: commits, jobs, largest batch. */
@@ -78,8 +92,9 @@ void so_db_get_stats(struct so_db *db, struct so_db_stats *out);
 
 /* ---- statements ---- */
 
-/* Finds the SQL in the connection's cache or prepares it.  A statement has bindings cleared.  SQL with a syntax error or an
- * unknown name: SO_EDB, id 42601, 42703 or 42P01. */
+/* Parameters are ?1, ?2 ... and named ones (:auth_uid); on PostgreSQL also $1.
+ * Finds the SQL in the connection's cache or prepares it.  A statement has bindings cleared.  SQL with a syntax error or an
+ * unknown name: SO_EDB, id 42601, 42703 or 42P01 (from the first step, where statements are not prepared). */
 int so_conn_prepare(struct so_conn *conn, struct so_str sql, struct so_stmt **out, struct so_err *err) SO_MUST_CHECK;
 /* Several statements separated by ';', no results, no cache: migrations. */
 int so_conn_exec(struct so_conn *conn, const char *sql, struct so_err *err) SO_MUST_CHECK;
@@ -93,12 +108,14 @@ void so_stmt_bind_i64(struct so_stmt *st, int position, int64_t value);
 void so_stmt_bind_double(struct so_stmt *st, int position, double value);
 void so_stmt_bind_text(struct so_stmt *st, int position, struct so_str value); /* p == NULL binds NULL */
 void so_stmt_bind_blob(struct so_stmt *st, int position, struct so_str value);
-/* A pointer that SQL functions of ours read (shape.h, input.h); `kind` is the literal they ask for. */
+/* A pointer that SQL functions of ours read (shape.h, input.h); `kind` is the literal they ask for.  SQLite only: elsewhere
+ * the first step fails with 0A000. */
 void so_stmt_bind_pointer(struct so_stmt *st, int position, const void *pointer, const char *kind);
 /* Position of a named parameter (":auth_uid"), 0 when the statement has none. */
 int so_stmt_parameter(struct so_stmt *st, const char *name);
 
-/* *out_row: true with a row, false at the end. */
+/* PostgreSQL's columns are its text; bytea is its bytes, and so_stmt_i64() of a boolean 0 or 1.
+ * *out_row: true with a row, false at the end. */
 int so_stmt_step(struct so_stmt *st, bool *out_row, struct so_err *err) SO_MUST_CHECK;
 int so_stmt_column_count(const struct so_stmt *st);
 /* Borrowed from the statement; "" when memory ran out. */

@@ -8,7 +8,7 @@
 static void call_now(sqlite3_context *context, int count, sqlite3_value **args)
 {
     (void)count, (void)args;
-    struct so_conn *conn = sqlite3_user_data(context);
+    struct so_sqlite *conn = sqlite3_user_data(context);
     if (conn->now_us == 0)
         conn->now_us = so_clock_now_us();
     char text[SO_TIMESTAMP_LEN + 1];
@@ -24,7 +24,7 @@ static void call_uuid(sqlite3_context *context, int count, sqlite3_value **args)
     sqlite3_result_text(context, text, 36, SQLITE_TRANSIENT);
 }
 
-int so_functions_register(struct so_conn *conn)
+int so_functions_register(struct so_sqlite *conn)
 {
     /* Innocuous: columns' defaults may call them although the schema is not trusted. */
     static const struct so_sql_function FUNCTIONS[] = {
@@ -32,5 +32,5 @@ int so_functions_register(struct so_conn *conn)
         {"so_uuid", 0, SQLITE_INNOCUOUS, call_uuid, NULL, NULL},
         {"gen_random_uuid", 0, SQLITE_INNOCUOUS, call_uuid, NULL, NULL}, /* PostgreSQL's name for it */
     };
-    return so_conn_add_functions(conn, FUNCTIONS, COUNT_OF(FUNCTIONS));
+    return so_sqlite_add_functions(conn, FUNCTIONS, COUNT_OF(FUNCTIONS));
 }

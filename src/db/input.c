@@ -50,14 +50,14 @@ static void call_value(sqlite3_context *context, int count, sqlite3_value **args
     const struct so_json *value;
     if (!read_arguments(context, args, &in, &value) || value == NULL || value->type == SO_JSON_NULL)
         return; /* the result is NULL by itself */
-    struct so_conn *conn = sqlite3_user_data(context);
+    struct so_sqlite *conn = sqlite3_user_data(context);
     enum so_type type = in->columns[sqlite3_value_int64(args[2])].type;
     struct so_json stored;
     struct so_err err = SO_ERR_INIT;
     if (so_input_convert(value, type, &conn->scratch, &stored, &err) == SO_OK)
         set_result(context, &stored, value, type);
     else
-        so_conn_raise(context, &err);
+        so_sqlite_raise(context, &err);
     so_arena_reset(&conn->scratch);
 }
 
@@ -168,7 +168,7 @@ static int cursor_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
     return SQLITE_OK;
 }
 
-int so_input_register(struct so_conn *conn)
+int so_input_register(struct so_sqlite *conn)
 {
     static const struct so_sql_function FUNCTIONS[] = {
         {"so_value", 3, SQLITE_DIRECTONLY | SQLITE_DETERMINISTIC, call_value, NULL, NULL},
@@ -186,6 +186,6 @@ int so_input_register(struct so_conn *conn)
         .xColumn = cursor_column,
         .xRowid = cursor_rowid,
     };
-    int rc = so_conn_add_functions(conn, FUNCTIONS, COUNT_OF(FUNCTIONS));
+    int rc = so_sqlite_add_functions(conn, FUNCTIONS, COUNT_OF(FUNCTIONS));
     return rc == SQLITE_OK ? sqlite3_create_module_v2(conn->sqlite, "so_input", &MODULE, NULL, NULL) : rc;
 }

@@ -124,7 +124,7 @@ static struct so_db_regex *regex_of(sqlite3_context *context, sqlite3_value **ar
     struct so_err err = SO_ERR_INIT;
     struct so_db_regex *regex;
     if (so_db_regex_new(pattern, folds, &regex, &err) != SO_OK) {
-        so_conn_raise(context, &err);
+        so_sqlite_raise(context, &err);
         return NULL;
     }
     sqlite3_set_auxdata(context, 0, regex, so_db_regex_free);
@@ -148,10 +148,10 @@ static void call_regex(sqlite3_context *context, int count, sqlite3_value **args
     if (so_db_regex_match(regex, text, &matches, &err) == SO_OK)
         sqlite3_result_int(context, matches);
     else
-        so_conn_raise(context, &err);
+        so_sqlite_raise(context, &err);
 }
 
-int so_match_register(struct so_conn *conn)
+int so_match_register(struct so_sqlite *conn)
 {
     enum { FLAGS = SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS };
     static const struct so_sql_function FUNCTIONS[] = {
@@ -161,5 +161,5 @@ int so_match_register(struct so_conn *conn)
     };
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_locale);
-    return so_conn_add_functions(conn, FUNCTIONS, COUNT_OF(FUNCTIONS));
+    return so_sqlite_add_functions(conn, FUNCTIONS, COUNT_OF(FUNCTIONS));
 }

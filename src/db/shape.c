@@ -158,13 +158,14 @@ void so_shape_put_row(const struct so_shape *shape, struct so_stmt *st, int firs
     bool is_first = true;
     so_buf_putc(out, '{');
     for (size_t i = 0; i < shape->field_count; i++)
-        put_member(out, shape, &shape->fields[i], sqlite3_column_value(st->sqlite, first + (int)i), &is_first);
+        put_member(out, shape, &shape->fields[i], sqlite3_column_value(so_sqlite_stmt(st)->sqlite, first + (int)i),
+                   &is_first);
     so_buf_putc(out, '}');
 }
 
 void so_shape_put_value(const struct so_field *field, struct so_stmt *st, int column, struct so_buf *out)
 {
-    sqlite3_value *cell = sqlite3_column_value(st->sqlite, column);
+    sqlite3_value *cell = sqlite3_column_value(so_sqlite_stmt(st)->sqlite, column);
     put_cell(out, field, cell, sqlite3_value_type(cell));
 }
 
@@ -230,11 +231,11 @@ static void final_rows(sqlite3_context *context)
     sqlite3_result_subtype(context, JSON_SUBTYPE);
 }
 
-int so_shape_register(struct so_conn *conn)
+int so_shape_register(struct so_sqlite *conn)
 {
     static const struct so_sql_function FUNCTIONS[] = {
         {"so_object", -1, SQLITE_DIRECTONLY | SQLITE_SUBTYPE, call_object, NULL, NULL},
         {"so_rows", -1, SQLITE_DIRECTONLY | SQLITE_SUBTYPE, NULL, step_rows, final_rows},
     };
-    return so_conn_add_functions(conn, FUNCTIONS, COUNT_OF(FUNCTIONS));
+    return so_sqlite_add_functions(conn, FUNCTIONS, COUNT_OF(FUNCTIONS));
 }

@@ -4,10 +4,14 @@
  * since there is a connection per event loop and per worker, and an idle process should hold a few MiB. */
 #include "db/sqlite_int.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/clock.h"
+#include "core/fs.h"
 #include "core/mem.h"
 
 enum {
@@ -103,15 +107,15 @@ static int busy_ms(enum so_conn_kind kind) { return kind == SO_CONN_WRITER ? 500
 
 static int past_deadline(void *arg)
 {
-    const struct so_conn *conn = arg;
-    return conn->deadline != INT64_MAX && so_clock_mono_ns() > conn->deadline;
+    const struct so_sqlite *conn = arg;
+    return conn->base.deadline != INT64_MAX && so_clock_mono_ns() > conn->base.deadline;
 }
 
 /* Jobs must not end the batch's transaction under the feet of the others, nor open other files.  Asked when a statement is
  * compiled, not when it runs. */
 static int authorize(void *arg, int action, const char *a, const char *b, const char *schema, const char *trigger)
 {
-    const struct so_conn *conn = arg;
+    const struct so_sqlite *conn = arg;
     (void)a, (void)schema, (void)trigger;
     bool is_job = conn->kind == SO_CONN_WRITER && !conn->ends_transactions;
     bool ends = action == SQLITE_TRANSACTION || (action == SQLITE_SAVEPOINT && sqlite3_stricmp(b, "so_job") == 0);
@@ -121,12 +125,12 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
 static int note_wal_pages(void *arg, sqlite3 *sqlite, const char *schema, int pages)
 {
     (void)sqlite, (void)schema;
-    ((struct so_conn *)arg)->wal_pages = pages;
+    ((struct so_sqlite *)arg)->wal_pages = pages;
     return SQLITE_OK;
 }
 
 /* The pragma answers with the mode that it got. */
-static int set_journal(struct so_conn *conn, struct so_err *err)
+static int set_journal(struct so_sqlite *conn, struct so_err *err)
 {
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(conn->sqlite, "PRAGMA journal_mode=WAL", -1, &st, NULL);
@@ -134,14 +138,14 @@ static int set_journal(struct so_conn *conn, struct so_err *err)
         rc = sqlite3_step(st);
     int code = SO_OK;
     if (rc != SQLITE_ROW)
-        code = so_conn_fail(conn, rc, err);
+        code = so_sqlite_fail(conn, rc, err);
     else if (sqlite3_stricmp((const char *)sqlite3_column_text(st, 0), "wal") != 0)
         code = so_fail_http(err, SO_EDB, 0, "58030", "the database's file system cannot hold a write-ahead log");
     sqlite3_finalize(st);
     return code;
 }
 
-static int configure(struct so_conn *conn, struct so_err *err)
+static int configure(struct so_sqlite *conn, struct so_err *err)
 {
     static const struct {
         int option, value;
@@ -159,7 +163,7 @@ static int configure(struct so_conn *conn, struct so_err *err)
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(sqlite, busy_ms(conn->kind));
     if (rc != SQLITE_OK)
-        return so_conn_fail(conn, rc, err);
+        return so_sqlite_fail(conn, rc, err);
     sqlite3_limit(sqlite, SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX);
     if (conn->kind == SO_CONN_WRITER) {
         int code = set_journal(conn, err);
@@ -167,10 +171,10 @@ static int configure(struct so_conn *conn, struct so_err *err)
             return code;
     }
     rc = sqlite3_exec(sqlite, conn->kind == SO_CONN_WRITER ? WRITER_PRAGMAS : READER_PRAGMAS, NULL, NULL, NULL);
-    return rc == SQLITE_OK ? SO_OK : so_conn_fail(conn, rc, err);
+    return rc == SQLITE_OK ? SO_OK : so_sqlite_fail(conn, rc, err);
 }
 
-static int attach_callbacks(struct so_conn *conn, struct so_err *err)
+static int attach_callbacks(struct so_sqlite *conn, struct so_err *err)
 {
     sqlite3_progress_handler(conn->sqlite, PROGRESS_OPS, past_deadline, conn);
     if (conn->kind == SO_CONN_WRITER)
@@ -186,26 +190,26 @@ static int attach_callbacks(struct so_conn *conn, struct so_err *err)
         rc = so_contains_register(conn);
     if (rc == SQLITE_OK)
         rc = sqlite3_set_authorizer(conn->sqlite, authorize, conn);
-    return rc == SQLITE_OK ? SO_OK : so_conn_fail(conn, rc, err);
+    return rc == SQLITE_OK ? SO_OK : so_sqlite_fail(conn, rc, err);
 }
 
-int so_conn_open(const char *path, enum so_conn_kind kind, struct so_conn **out, struct so_err *err)
+int so_sqlite_open(const char *path, enum so_conn_kind kind, struct so_sqlite **out, struct so_err *err)
 {
     int rc = so_sqlite_init(err);
     if (rc != SO_OK)
         return rc;
-    struct so_conn *conn = so_calloc(1, sizeof(*conn));
+    struct so_sqlite *conn = so_calloc(1, sizeof(*conn));
     if (conn == NULL)
         return so_err_oom(err);
+    conn->base = (struct so_conn){.driver = &so_sqlite_driver, .deadline = INT64_MAX};
     conn->kind = kind;
-    conn->deadline = INT64_MAX;
     conn->raised = SO_ERR_INIT;
     so_arena_init(&conn->scratch, SCRATCH_MAX);
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     flags |= kind == SO_CONN_WRITER ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     int sqlite_rc = sqlite3_open_v2(path, &conn->sqlite, flags, NULL);
     if (sqlite_rc != SQLITE_OK) {
-        rc = so_conn_fail(conn, sqlite_rc, err);
+        rc = so_sqlite_fail(conn, sqlite_rc, err);
         goto fail;
     }
     rc = configure(conn, err);
@@ -216,23 +220,72 @@ int so_conn_open(const char *path, enum so_conn_kind kind, struct so_conn **out,
     *out = conn;
     return SO_OK;
 fail:
-    so_conn_close(conn);
+    so_conn_close(&conn->base);
     return rc;
 }
 
-void so_conn_close(struct so_conn *conn)
+/* ---- the driver ---- */
+
+static int open_conn(const struct so_db_setup *setup, enum so_conn_kind kind, struct so_conn **out, struct so_err *err)
 {
-    if (conn == NULL)
-        return;
-    so_stmt_cache_deinit(conn);
+    struct so_sqlite *conn;
+    int rc = so_sqlite_open(setup->url, kind, &conn, err);
+    if (rc == SO_OK)
+        *out = &conn->base;
+    return rc;
+}
+
+static void close_conn(struct so_conn *base)
+{
+    struct so_sqlite *conn = so_sqlite_of(base);
+    so_sqlite_cache_deinit(conn);
     sqlite3_close_v2(conn->sqlite);
     so_arena_deinit(&conn->scratch);
     so_free(conn);
 }
 
-void so_conn_set_deadline(struct so_conn *conn, int64_t mono_ns) { conn->deadline = mono_ns; }
+static bool in_transaction(const struct so_conn *base)
+{
+    const struct so_sqlite *conn = (const struct so_sqlite *)base;
+    return !sqlite3_get_autocommit(conn->sqlite);
+}
 
-int so_conn_add_functions(struct so_conn *conn, const struct so_sql_function *table, size_t count)
+static bool takes(struct so_str url)
+{
+    (void)url; /* whatever no other driver takes is the path of a file */
+    return true;
+}
+
+/* A new file must not be readable by others, not even for a moment; the WAL's files inherit its mode.  Closing a descriptor
+ * of a file drops the process's POSIX locks on it, SQLite's too, so this one is opened only where there was no file. */
+static int check(const struct so_db_setup *setup, struct so_err *err)
+{
+    const char *path = setup->url;
+    if (setup->options.read_only)
+        return so_fs_exists(path) ? SO_OK : so_fail(err, SO_ENOTFOUND, "there is no database %s", path);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno != EEXIST)
+        return so_fail_http(err, SO_EIO, 0, "58030", "cannot make the database %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return SO_OK;
+}
+
+const struct so_driver so_sqlite_driver = {
+    .takes = takes,
+    .check = check,
+    .conn_open = open_conn,
+    .conn_close = close_conn,
+    .prepare = so_sqlite_prepare,
+    .exec = so_sqlite_exec,
+    .in_transaction = in_transaction,
+    .writer_open = so_sqlite_writer_open,
+    .writer_close = so_sqlite_writer_close,
+};
+
+/* ---- functions ---- */
+
+int so_sqlite_add_functions(struct so_sqlite *conn, const struct so_sql_function *table, size_t count)
 {
     int rc = SQLITE_OK;
     for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
@@ -248,7 +301,7 @@ void so_result_buf(sqlite3_context *context, struct so_buf *buf, const char *wha
     struct so_err err = SO_ERR_INIT;
     if (so_buf_check(buf, what, &err) != SO_OK) {
         so_buf_deinit(buf);
-        so_conn_raise(context, &err);
+        so_sqlite_raise(context, &err);
         return;
     }
     size_t len;

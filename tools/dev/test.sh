@@ -9,6 +9,7 @@ Builds under AddressSanitizer and UndefinedBehaviorSanitizer and runs
   api           tests/api/*.json: requests and expected answers, against the real server on a real database
   e2e           tests/e2e/*.test.mjs: @supabase/supabase-js under Node, and headless Chromium
 With NAME only what has NAME in its name: `./dev test json/parse`, `./dev test api`, `./dev test e2e/auth`.
+One PostgreSQL is started for the run (tests/lib/postgres.sh) where version 15 or later is installed.
 Ends with a line: N passed, N failed, N skipped.
 HELP
 }
@@ -25,6 +26,19 @@ count() {
     result=$(awk '/^ *not ok /{f++; next} /^ *ok .*# [Ss][Kk][Ii][Pp]/{s++; next} /^ *ok /{p++} END{print p+0, f+0, s+0}' "$1")
     read -r p f s <<<"$result"
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+# One PostgreSQL for the whole run, where there is one; what needs it is skipped elsewhere, and says why.
+start_postgres() {
+    [ -z "${SOCLE_TEST_POSTGRES:-}" ] || return 0
+    tests/lib/postgres.sh have || return 0
+    local dir
+    dir=$(mktemp -d /tmp/socle-postgres-XXXXXX)
+    # shellcheck disable=SC2064
+    trap "tests/lib/postgres.sh remove '$dir/server'; rmdir '$dir'" EXIT
+    chmod 711 "$dir"
+    SOCLE_TEST_POSTGRES=$(tests/lib/postgres.sh start "$dir/server")
+    export SOCLE_TEST_POSTGRES
 }
 
 unit_tests() {
@@ -54,6 +68,7 @@ dev_test() {
     local name=${1:-} broken=0
     passed=0 failed=0 skipped=0
     test_build
+    start_postgres
     unit_tests "$name"
     node_tests "$name"
     if [ "$broken" -ne 0 ] && [ "$failed" -eq 0 ]; then
@@ -79,5 +94,6 @@ dev_tsan() {
     need "${PACKAGES_BUILD[@]}" "${PACKAGES_TEST[@]}"
     configure build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dtests=enabled -Dwerror=true
     ninja -C build-tsan --quiet >&2
+    start_postgres
     TSAN_OPTIONS=halt_on_error=1 meson test -C build-tsan --no-rebuild --print-errorlogs --suite net --suite http --suite db --suite auth --suite jose
 }

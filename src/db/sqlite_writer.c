@@ -1,4 +1,4 @@
-/* writer.c: the one thread that writes, and group commit.
+/* sqlite_writer.c: the one thread that writes SQLite, and group commit.
  *
  *   queue -> take what waits -> BEGIN -> [SAVEPOINT job RELEASE]... -> COMMIT -> done() for all -> checkpoint if due
  *                                 ^                |
@@ -8,13 +8,12 @@
  * in one place only: after COMMIT returned, that is, after its fsync.  When SQLite gives up a transaction by itself (it does
  * so for SQLITE_FULL, IOERR, NOMEM and an interrupted write) what RAN is lost: such jobs go back to TODO if they may be
  * repeated, and fail if not.  Each such turn ends at least the guilty job, so that a batch comes to an end. */
-#include "db/db_int.h"
+#include "db/sqlite_int.h"
 
-#include <signal.h>
+#include <pthread.h>
 
 #include "core/clock.h"
 #include "core/mem.h"
-#include "db/sqlite_int.h"
 
 enum {
     CHECKPOINT_PAGES = 1000, /* written to the WAL since the last checkpoint */
@@ -35,28 +34,23 @@ struct task {
     enum task_state state;
 };
 
-struct so_writer {
-    struct so_conn *conn;
+struct writer {
+    struct so_writer base;
+    struct so_sqlite *conn;
     sqlite3_stmt *controls[CONTROL_COUNT];
-    struct so_writer_options options;
-    struct task *batch; /* options.batch_max of them, the thread's own */
+    int64_t statement_ns;
+    size_t batch_max;
+    struct so_db_job **taken; /* batch_max of them, the thread's own */
+    struct task *batch;       /* the same jobs, each with its state */
     size_t batch_len;
     int checkpointed; /* pages of the WAL that a checkpoint has seen */
-
     pthread_t thread;
     bool is_running; /* the thread was started */
-    pthread_mutex_t lock;
-    pthread_cond_t work; /* for the thread: a job or the end */
-    /* under the lock: */
-    struct so_db_job *head, **tail;
-    size_t queued;
-    bool is_closing;
-    struct so_db_stats stats;
 };
 
 /* ---- the transaction ---- */
 
-static int control(struct so_writer *w, enum control which, struct so_err *err)
+static int control(struct writer *w, enum control which, struct so_err *err)
 {
     sqlite3_stmt *st = w->controls[which];
     int rc = sqlite3_step(st);
@@ -64,20 +58,20 @@ static int control(struct so_writer *w, enum control which, struct so_err *err)
         sqlite3_reset(st);
         return SO_OK;
     }
-    int code = so_conn_fail(w->conn, rc, err);
+    int code = so_sqlite_fail(w->conn, rc, err);
     sqlite3_reset(st);
     return code;
 }
 
-static bool in_transaction(const struct so_writer *w) { return !sqlite3_get_autocommit(w->conn->sqlite); }
+static bool in_transaction(const struct writer *w) { return !sqlite3_get_autocommit(w->conn->sqlite); }
 
-static void roll_back(struct so_writer *w)
+static void roll_back(struct writer *w)
 {
     if (in_transaction(w))
         (void)!control(w, ROLLBACK, NULL);
 }
 
-static int begin(struct so_writer *w, struct so_err *err)
+static int begin(struct writer *w, struct so_err *err)
 {
     roll_back(w); /* only if an earlier rollback failed */
     return control(w, BEGIN, err);
@@ -86,21 +80,17 @@ static int begin(struct so_writer *w, struct so_err *err)
 static void end_job(struct task *t, int rc, const struct so_err *err)
 {
     t->state = ENDED;
-    t->job->rc = rc;
-    if (rc != SO_OK && err != NULL && t->job->err.code == SO_OK)
-        t->job->err = *err;
-    if (rc != SO_OK && t->job->err.code == SO_OK)
-        so_fail(&t->job->err, rc, "the write failed");
+    so_job_end(t->job, rc, err);
 }
 
-static void end_all(struct so_writer *w, enum task_state state, int rc, const struct so_err *err)
+static void end_all(struct writer *w, enum task_state state, int rc, const struct so_err *err)
 {
     for (size_t i = 0; i < w->batch_len; i++)
         if (w->batch[i].state == state)
             end_job(&w->batch[i], rc, err);
 }
 
-static size_t count_state(const struct so_writer *w, enum task_state state)
+static size_t count_state(const struct writer *w, enum task_state state)
 {
     size_t n = 0;
     for (size_t i = 0; i < w->batch_len; i++)
@@ -109,24 +99,24 @@ static size_t count_state(const struct so_writer *w, enum task_state state)
 }
 
 /* A deferred constraint that is broken now must not break the commit of the others later. */
-static int check_deferred(struct so_writer *w, struct so_err *err)
+static int check_deferred(struct writer *w, struct so_err *err)
 {
     int pending = 0, highest = 0;
     sqlite3_db_status(w->conn->sqlite, SQLITE_DBSTATUS_DEFERRED_FKS, &pending, &highest, 0);
-    return pending == 0 ? SO_OK : so_conn_fail(w->conn, SQLITE_CONSTRAINT_FOREIGNKEY, err);
+    return pending == 0 ? SO_OK : so_sqlite_fail(w->conn, SQLITE_CONSTRAINT_FOREIGNKEY, err);
 }
 
-static int call(struct so_writer *w, struct so_db_job *job)
+static int call(struct writer *w, struct so_db_job *job)
 {
-    struct so_conn *conn = w->conn;
+    struct so_sqlite *conn = w->conn;
     job->err = SO_ERR_INIT;
-    so_conn_set_deadline(conn, job->alone ? INT64_MAX : so_clock_mono_ns() + w->options.statement_ns);
+    so_conn_set_deadline(&conn->base, job->alone ? INT64_MAX : so_clock_mono_ns() + w->statement_ns);
     conn->ends_transactions = false;
-    int rc = job->run(job, conn, &job->err);
+    int rc = job->run(job, &conn->base, &job->err);
     conn->ends_transactions = true;
-    so_conn_set_deadline(conn, INT64_MAX);
+    so_conn_set_deadline(&conn->base, INT64_MAX);
     if (conn->taken > 0)
-        so_stmt_reset_all(conn);
+        so_sqlite_reset_all(conn);
     if (rc == SO_OK && !in_transaction(w)) /* it went on after an error that undid everything */
         rc = so_fail_http(&job->err, SO_EDB, 0, "25P02", "the transaction was aborted");
     return rc == SO_OK ? check_deferred(w, &job->err) : rc;
@@ -134,7 +124,7 @@ static int call(struct so_writer *w, struct so_db_job *job)
 
 /* False when the transaction is gone, and with it what the jobs before did.  (A job that is alone would need no savepoint;
  * leaving it out gained nothing that db_bench could see.) */
-static bool run_job(struct so_writer *w, struct task *t)
+static bool run_job(struct writer *w, struct task *t)
 {
     struct so_err err = SO_ERR_INIT;
     int rc = control(w, SAVEPOINT, &err);
@@ -159,7 +149,7 @@ static bool run_job(struct so_writer *w, struct task *t)
 }
 
 /* False when the transaction is gone. */
-static bool run_jobs(struct so_writer *w)
+static bool run_jobs(struct writer *w)
 {
     for (size_t i = 0; i < w->batch_len; i++)
         if (w->batch[i].state == TODO && !run_job(w, &w->batch[i]))
@@ -167,7 +157,7 @@ static bool run_jobs(struct so_writer *w)
     return true;
 }
 
-static void commit(struct so_writer *w)
+static void commit(struct writer *w)
 {
     struct so_err err = SO_ERR_INIT;
     int rc = control(w, COMMIT, &err);
@@ -180,7 +170,7 @@ static void commit(struct so_writer *w)
     end_all(w, RAN, rc, &err);
 }
 
-static void lose(struct so_writer *w)
+static void lose(struct writer *w)
 {
     struct so_err err = SO_ERR_INIT;
     so_fail_http(&err, SO_EDB, 0, "40001", "could not write: another write of the same commit failed");
@@ -194,7 +184,7 @@ static void lose(struct so_writer *w)
     }
 }
 
-static void run_batch(struct so_writer *w)
+static void run_batch(struct writer *w)
 {
     while (count_state(w, TODO) > 0) {
         struct so_err err = SO_ERR_INIT;
@@ -210,11 +200,11 @@ static void run_batch(struct so_writer *w)
 
 /* ---- a change of the schema ---- */
 
-static int check_references(struct so_writer *w, struct so_err *err)
+static int check_references(struct writer *w, struct so_err *err)
 {
     struct so_stmt *st;
     bool row = false;
-    int rc = so_conn_prepare(w->conn, SO_STR("SELECT \"table\", parent FROM pragma_foreign_key_check"), &st, err);
+    int rc = so_conn_prepare(&w->conn->base, SO_STR("SELECT \"table\", parent FROM pragma_foreign_key_check"), &st, err);
     if (rc != SO_OK)
         return rc;
     rc = so_stmt_step(st, &row, err);
@@ -227,11 +217,11 @@ static int check_references(struct so_writer *w, struct so_err *err)
     return rc;
 }
 
-static void run_alone(struct so_writer *w)
+static void run_alone(struct writer *w)
 {
     struct task *t = &w->batch[0];
     struct so_err err = SO_ERR_INIT;
-    int rc = so_conn_exec(w->conn, "PRAGMA foreign_keys=OFF", &err); /* does nothing inside a transaction */
+    int rc = so_conn_exec(&w->conn->base, "PRAGMA foreign_keys=OFF", &err); /* does nothing inside a transaction */
     if (rc == SO_OK)
         rc = begin(w, &err);
     if (rc != SO_OK) {
@@ -247,13 +237,13 @@ static void run_alone(struct so_writer *w)
             end_job(t, rc, &err);
         }
     }
-    for (int tries = 0; tries < 3 && so_conn_exec(w->conn, "PRAGMA foreign_keys=ON", NULL) != SO_OK; tries++)
+    for (int tries = 0; tries < 3 && so_conn_exec(&w->conn->base, "PRAGMA foreign_keys=ON", NULL) != SO_OK; tries++)
         ;
 }
 
 /* ---- checkpoints ---- */
 
-static void checkpoint_if_due(struct so_writer *w)
+static void checkpoint_if_due(struct writer *w)
 {
     int pages = w->conn->wal_pages;
     if (pages < w->checkpointed)
@@ -271,79 +261,27 @@ static void checkpoint_if_due(struct so_writer *w)
     w->conn->wal_pages = w->checkpointed;
 }
 
-/* ---- the queue ---- */
+/* ---- the thread ---- */
 
-int so_writer_submit(struct so_writer *w, struct so_db_job *job, struct so_err *err)
+static bool take_batch(struct writer *w)
 {
-    int rc = SO_OK;
-    job->next = NULL;
-    pthread_mutex_lock(&w->lock);
-    if (w->is_closing) {
-        rc = so_fail(err, SO_ECLOSED, "the database is closing");
-    } else if (w->queued >= w->options.queue_max) {
-        rc = so_fail_http(err, SO_EBUSY, 503, "53300", "too many writes are waiting");
-    } else {
-        *w->tail = job;
-        w->tail = &job->next;
-        if (w->queued++ == 0)
-            pthread_cond_signal(&w->work);
-    }
-    pthread_mutex_unlock(&w->lock);
-    return rc;
-}
-
-/* Fills the batch; waits for the first job.  False at the end. */
-static bool take_batch(struct so_writer *w)
-{
-    w->batch_len = 0;
-    pthread_mutex_lock(&w->lock);
-    while (w->head == NULL && !w->is_closing)
-        pthread_cond_wait(&w->work, &w->lock);
-    while (w->head != NULL && w->batch_len < w->options.batch_max) {
-        struct so_db_job *job = w->head;
-        if (job->alone && w->batch_len > 0)
-            break;
-        w->head = job->next;
-        w->batch[w->batch_len++] = (struct task){job, TODO};
-        if (job->alone)
-            break;
-    }
-    if (w->head == NULL)
-        w->tail = &w->head;
-    w->queued -= w->batch_len;
-    pthread_mutex_unlock(&w->lock);
-    for (size_t i = 0; i < w->batch_len; i++) { /* a job that cannot even start is told why, too */
-        w->batch[i].job->rc = SO_OK;
-        w->batch[i].job->err = SO_ERR_INIT;
-    }
+    w->batch_len = so_writer_take(&w->base, w->taken, w->batch_max);
+    for (size_t i = 0; i < w->batch_len; i++)
+        w->batch[i] = (struct task){w->taken[i], TODO};
     return w->batch_len > 0;
-}
-
-static void tell(struct so_writer *w)
-{
-    size_t good = 0;
-    for (size_t i = 0; i < w->batch_len; i++)
-        good += w->batch[i].job->rc == SO_OK;
-    pthread_mutex_lock(&w->lock);
-    w->stats.commits += good > 0;
-    w->stats.jobs += w->batch_len;
-    if (w->stats.batch_largest < w->batch_len)
-        w->stats.batch_largest = w->batch_len;
-    pthread_mutex_unlock(&w->lock);
-    for (size_t i = 0; i < w->batch_len; i++)
-        w->batch[i].job->done(w->batch[i].job); /* the job is the caller's again, and may be gone */
 }
 
 static void *run_thread(void *arg)
 {
-    struct so_writer *w = arg;
+    struct writer *w = arg;
+    so_writer_enter(&w->base);
     w->conn->ends_transactions = true;
     while (take_batch(w)) {
         if (w->batch[0].job->alone)
             run_alone(w);
         else
             run_batch(w);
-        tell(w);
+        so_writer_tell(&w->base, w->taken, w->batch_len);
         checkpoint_if_due(w);
     }
     return NULL;
@@ -351,85 +289,56 @@ static void *run_thread(void *arg)
 
 /* ---- open and close ---- */
 
-static int prepare_controls(struct so_writer *w, struct so_err *err)
+static int prepare_controls(struct writer *w, struct so_err *err)
 {
     int rc = SQLITE_OK;
     w->conn->ends_transactions = true;
     for (size_t i = 0; i < CONTROL_COUNT && rc == SQLITE_OK; i++)
         rc = sqlite3_prepare_v3(w->conn->sqlite, CONTROLS[i], -1, SQLITE_PREPARE_PERSISTENT, &w->controls[i], NULL);
     w->conn->ends_transactions = false;
-    return rc == SQLITE_OK ? SO_OK : so_conn_fail(w->conn, rc, err);
+    return rc == SQLITE_OK ? SO_OK : so_sqlite_fail(w->conn, rc, err);
 }
 
-/* Signals are for the main thread. */
-static int start_thread(struct so_writer *w, struct so_err *err)
+int so_sqlite_writer_open(const struct so_db_setup *setup, struct so_writer **out, struct so_err *err)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&w->thread, NULL, run_thread, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc != 0)
-        return so_fail(err, SO_EIO, "cannot start a thread: %s", strerror(rc));
-    w->is_running = true;
-    return SO_OK;
-}
-
-int so_writer_open(const char *path, const struct so_writer_options *options, struct so_writer **out, struct so_err *err)
-{
-    struct so_writer *w = so_calloc(1, sizeof(*w));
+    struct writer *w = so_calloc(1, sizeof(*w));
     if (w == NULL)
         return so_err_oom(err);
-    w->options = *options;
-    w->tail = &w->head;
-    pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->work, NULL);
-    int rc = so_conn_open(path, SO_CONN_WRITER, &w->conn, err);
+    so_writer_init(&w->base, setup->options.queue_max);
+    w->statement_ns = setup->statement_ns;
+    w->batch_max = setup->options.batch_max;
+    int rc = so_sqlite_open(setup->url, SO_CONN_WRITER, &w->conn, err);
     if (rc != SO_OK)
         goto fail;
-    w->batch = so_calloc(options->batch_max, sizeof(w->batch[0]));
-    rc = w->batch == NULL ? so_err_oom(err) : prepare_controls(w, err);
+    w->taken = so_calloc(w->batch_max, sizeof(struct so_db_job *));
+    w->batch = so_calloc(w->batch_max, sizeof(w->batch[0]));
+    rc = w->taken == NULL || w->batch == NULL ? so_err_oom(err) : prepare_controls(w, err);
     if (rc == SO_OK)
-        rc = start_thread(w, err);
+        rc = so_thread_start(run_thread, w, &w->thread, err);
     if (rc != SO_OK)
         goto fail;
-    *out = w;
+    w->is_running = true;
+    *out = &w->base;
     return SO_OK;
 fail:
-    so_writer_close(w);
+    so_sqlite_writer_close(&w->base);
     return rc;
 }
 
-void so_writer_close(struct so_writer *w)
+void so_sqlite_writer_close(struct so_writer *base)
 {
-    if (w == NULL)
-        return;
-    pthread_mutex_lock(&w->lock);
-    w->is_closing = true;
-    pthread_cond_signal(&w->work);
-    pthread_mutex_unlock(&w->lock);
+    struct writer *w = SO_CONTAINER_OF(base, struct writer, base);
+    so_writer_end(base);
     if (w->is_running)
         pthread_join(w->thread, NULL);
     for (size_t i = 0; i < CONTROL_COUNT; i++)
         sqlite3_finalize(w->controls[i]);
-    if (w->conn != NULL && w->conn->sqlite != NULL)
+    if (w->conn != NULL) {
         sqlite3_wal_checkpoint_v2(w->conn->sqlite, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-    so_conn_close(w->conn);
+        so_conn_close(&w->conn->base);
+    }
+    so_free(w->taken);
     so_free(w->batch);
-    pthread_cond_destroy(&w->work);
-    pthread_mutex_destroy(&w->lock);
+    so_writer_deinit(base);
     so_free(w);
-}
-
-bool so_writer_is_this_thread(const struct so_writer *w)
-{
-    return w->is_running && pthread_equal(pthread_self(), w->thread);
-}
-
-void so_writer_stats(struct so_writer *w, struct so_db_stats *out)
-{
-    pthread_mutex_lock(&w->lock);
-    *out = w->stats;
-    out->queue_length = w->queued;
-    pthread_mutex_unlock(&w->lock);
 }

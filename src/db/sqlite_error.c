@@ -1,4 +1,4 @@
-/* sqlerror.c: SQLite's result codes and messages as SQLSTATEs and sentences of PostgreSQL.
+/* sqlite_error.c: SQLite's result codes and messages as SQLSTATEs and sentences of PostgreSQL.
  *
  *   1. what a function of ours raised, as it is
  *   2. CODES: by result code, the extended one first
@@ -228,7 +228,7 @@ static size_t find_code(int sqlite_rc)
     return COUNT_OF(CODES);
 }
 
-int so_conn_fail(struct so_conn *conn, int sqlite_rc, struct so_err *err)
+int so_sqlite_fail(struct so_sqlite *conn, int sqlite_rc, struct so_err *err)
 {
     if (conn->raised.code != SO_OK) {
         int code = conn->raised.code;
@@ -252,9 +252,9 @@ int so_conn_fail(struct so_conn *conn, int sqlite_rc, struct so_err *err)
     return CODES[i].code;
 }
 
-void so_conn_raise(sqlite3_context *context, const struct so_err *err)
+void so_sqlite_raise(sqlite3_context *context, const struct so_err *err)
 {
-    struct so_conn *conn = sqlite3_user_data(context);
+    struct so_sqlite *conn = sqlite3_user_data(context);
     conn->raised = *err;
     if (err->code == SO_ENOMEM)
         sqlite3_result_error_nomem(context);
