@@ -118,7 +118,8 @@ static void read_slowly(struct call *c)
 
 static void read_it(struct call *c)
 {
-    so_conn_set_deadline(c->on->reader, so_clock_mono_ns() + LOOP_BUDGET_NS);
+    if (c->on->reader != NULL)
+        so_conn_set_deadline(c->on->reader, so_clock_mono_ns() + LOOP_BUDGET_NS);
     run(c, c->on->reader);
     if (c->rc == SO_ETIMEOUT)
         read_slowly(c);
@@ -149,6 +150,8 @@ void so_app_rest(struct so_app_loop *on, struct so_http_exchange *x, struct so_s
     int rc = so_auth_identify(on->app->auth, on->tokens, so_http_header(&x->req, SO_STR("apikey")),
                               so_http_header(&x->req, SO_STR("Authorization")), x->arena, &who, &c->err);
     /* The call may outlive what the token cache holds. */
+    if (rc == SO_OK && who.role_name.p != NULL && so_str_eq(who.role_name, on->app->rest.pg.anon_role))
+        who.role = SO_ROLE_ANON;
     if (rc == SO_OK)
         rc = so_identity_copy(&who, x->arena, &c->who, &c->err);
     if (rc != SO_OK) {

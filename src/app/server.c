@@ -89,7 +89,7 @@ static int open_loop(struct so_app *app, struct so_app_loop *on, struct so_err *
 {
     *on = (struct so_app_loop){.app = app, .snapshot = so_snapshot_ref(app->snapshot)};
     int rc = so_loop_new(&on->loop, err);
-    if (rc == SO_OK)
+    if (rc == SO_OK && !app->config->is_postgres) /* its answers come over a network: never waited for on a loop */
         rc = so_db_reader_open(app->db, &on->reader, err);
     if (rc == SO_OK)
         rc = so_auth_cache_new(app->auth, &on->tokens, err);

@@ -56,6 +56,10 @@ static int copy_settings(struct so_auth *auth, const struct so_auth_settings *se
         rc = copy_str(&auth->arena, &s->site_url, err);
     if (rc == SO_OK)
         rc = copy_str(&auth->arena, &s->redirect_urls, err);
+    if (rc == SO_OK)
+        rc = copy_str(&auth->arena, &s->audience, err);
+    if (rc == SO_OK)
+        rc = copy_str(&auth->arena, &s->role_claim, err);
     return rc == SO_OK ? load_templates(auth, settings->app_folder, err) : rc;
 }
 
@@ -86,9 +90,9 @@ static int set_up(struct so_auth *auth, const struct so_auth_settings *settings,
                                &auth->keys, err);
     if (rc == SO_OK)
         rc = so_auth_check_keys(auth, err);
-    if (rc == SO_OK)
+    if (rc == SO_OK && !settings->foreign)
         rc = so_auth_tables_migrate(auth->db, err);
-    if (rc == SO_OK)
+    if (rc == SO_OK && !settings->foreign)
         rc = so_auth_revoked_load(&auth->revoked, auth->db, err);
     return rc;
 }
@@ -132,6 +136,8 @@ void so_auth_close(struct so_auth *auth)
     so_arena_deinit(&auth->arena);
     so_free(auth);
 }
+
+bool so_auth_is_foreign(const struct so_auth *auth) { return auth->settings.foreign; }
 
 int so_auth_reload_keys(struct so_auth *auth, struct so_err *err) { return so_auth_keys_reload(auth->keys, err); }
 

@@ -150,7 +150,7 @@ static int verify_with_ring(struct so_auth *auth, struct so_str token, const str
 static int verify(struct so_auth *auth, struct so_auth_cache *cache, struct so_str token, int64_t now,
                   struct so_arena *arena, struct facts *out, struct so_err *err)
 {
-    const struct so_jwt_checks checks = {.now = now};
+    const struct so_jwt_checks checks = {.now = now, .aud = auth->settings.audience};
     struct so_json claims;
     struct so_str payload = {NULL, 0};
     uint64_t key_version;
@@ -163,7 +163,8 @@ static int verify(struct so_auth *auth, struct so_auth_cache *cache, struct so_s
         return rc;
     *out = (struct facts){
         .sub = so_json_get_str(&claims, SO_STR("sub")),
-        .role = so_json_get_str(&claims, SO_STR("role")),
+        .role = auth->settings.foreign ? so_auth_role_claim(&claims, auth->settings.role_claim)
+                                       : so_json_get_str(&claims, SO_STR("role")),
         .session_id = so_json_get_str(&claims, SO_STR("session_id")),
         .claims = payload,
     };
@@ -342,11 +343,41 @@ static int identify_token(struct so_auth *auth, struct so_auth_cache *cache, str
     return SO_OK;
 }
 
+/* Tokens of another service: any role, which the database knows or not. */
+static int identify_foreign(struct so_auth *auth, struct so_auth_cache *cache, struct so_str apikey, struct so_str bearer,
+                            struct so_arena *arena, struct so_identity *out, struct so_err *err)
+{
+    struct facts facts;
+    enum so_role role = SO_ROLE_ANON;
+    int64_t now = so_clock_now();
+    if (bearer.p == NULL || find_configured(auth, bearer, &role)) {
+        if (apikey.n > 0)
+            (void)find_configured(auth, apikey, &role);
+        *out = (struct so_identity){.role = role};
+        return SO_OK;
+    }
+    int rc = find_kept(auth, cache, bearer, now, &facts)
+                 ? SO_OK
+                 : verify_or_refuse(auth, cache, bearer, now, arena, &facts, err);
+    if (rc != SO_OK)
+        return rc;
+    if (facts.role.p != NULL && !find_role(facts.role, &role))
+        role = SO_ROLE_AUTHENTICATED;
+    *out = (struct so_identity){.role = role,
+                                .role_name = facts.role,
+                                .uid = facts.sub,
+                                .claims = facts.claims,
+                                .session_id = facts.session_id};
+    return SO_OK;
+}
+
 int so_auth_identify(struct so_auth *auth, struct so_auth_cache *cache, struct so_str apikey, struct so_str authorization,
                      struct so_arena *arena, struct so_identity *out, struct so_err *err)
 {
     struct so_identity who = {0};
     struct so_str bearer = bearer_of(authorization);
+    if (auth->settings.foreign)
+        return identify_foreign(auth, cache, apikey, bearer, arena, out, err);
     int rc = find_request_key(auth, cache, apikey, bearer, arena, &who.role, err);
     if (rc != SO_OK)
         return rc;

@@ -254,7 +254,7 @@ static int add_unique(struct so_pg_reading *r, struct so_stmt *st, void *unused)
     relation->indexes = all;
     relation->primary = all[0].primary ? &all[0] : NULL;
     for (size_t i = 0; index.primary && i < index.column_count; i++)
-        ((struct so_column *)relation->columns)[columns[i]].pk = (uint16_t)(i + 1);
+        ((struct so_column *)so_pg_own(relation->columns))[columns[i]].pk = (uint16_t)(i + 1);
     return SO_OK;
 }
 
@@ -352,7 +352,7 @@ static int index_relations(struct so_pg_reading *r)
     for (size_t i = 0; i < r->relations.count; i++) {
         struct so_relation *relation = r->relations.items[i];
         relation->index = i;
-        struct so_schema *schema = (struct so_schema *)so_catalog_schema(r->catalog, relation->schema);
+        struct so_schema *schema = so_pg_own(so_catalog_schema(r->catalog, relation->schema));
         if (schema != NULL && !so_map_put(&schema->relations, relation->name, relation))
             return so_err_oom(r->err);
         if (schema == r->catalog->schemas && !so_map_put(&r->catalog->by_name, relation->name, relation))

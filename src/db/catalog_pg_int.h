@@ -26,6 +26,9 @@ struct so_pg_reading {
     struct so_err *err;
 };
 
+/* The catalog's parts are const for all who use it; until it is read they are ours to change. */
+static inline void *so_pg_own(const void *part) { return (void *)(uintptr_t)part; }
+
 int so_pg_list_add(struct so_pg_reading *r, struct so_pg_list *list, void *item) SO_MUST_CHECK;
 /* Calls each() for every row of `sql`. */
 int so_pg_each_row(struct so_pg_reading *r, struct so_str sql, int (*each)(struct so_pg_reading *, struct so_stmt *, void *),

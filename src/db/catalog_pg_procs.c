@@ -88,14 +88,14 @@ static enum so_volatility volatility_of(struct so_str letter)
 /* Overloads hang together in the order of the query: fewest parameters first. */
 static int hang_proc(struct so_pg_reading *r, struct so_proc *proc)
 {
-    struct so_schema *schema = (struct so_schema *)so_catalog_schema(r->catalog, proc->schema);
+    struct so_schema *schema = so_pg_own(so_catalog_schema(r->catalog, proc->schema));
     struct so_proc *first = schema == NULL ? NULL : so_map_find(&schema->procs, proc->name);
     if (schema == NULL)
         return SO_OK;
     if (first == NULL)
         return so_map_put(&schema->procs, proc->name, proc) ? SO_OK : so_err_oom(r->err);
     while (first->next != NULL)
-        first = (struct so_proc *)first->next;
+        first = so_pg_own(first->next);
     first->next = proc;
     return SO_OK;
 }

@@ -28,7 +28,7 @@ static int add_role_setting(struct so_pg_reading *r, struct so_stmt *st, void *u
 {
     (void)unused;
     struct so_str name = so_stmt_text(st, 0), line = so_stmt_text(st, 1);
-    struct so_role_settings *role = (struct so_role_settings *)r->catalog->roles;
+    struct so_role_settings *role = so_pg_own(r->catalog->roles);
     if (role == NULL || !so_str_eq(role->role, name)) {
         role = so_alloc_zero(r->arena, sizeof(*role));
         if (role == NULL)

@@ -246,7 +246,7 @@ static int trace_primary(struct so_pg_reading *r, struct so_relation *view)
     view->primary = view->indexes = index;
     view->index_count = 1;
     for (size_t i = 0; i < count; i++)
-        ((struct so_column *)view->columns)[columns[i]].pk = (uint16_t)(i + 1);
+        ((struct so_column *)so_pg_own(view->columns))[columns[i]].pk = (uint16_t)(i + 1);
     return SO_OK;
 }
 
@@ -258,6 +258,6 @@ int so_pg_trace_views(struct so_pg_reading *r)
         rc = trace_key(r, r->keys.items[i]);
     const struct so_relation *view;
     for (size_t i = 0; rc == SO_OK && (view = next_view(r, &i)) != NULL;)
-        rc = trace_primary(r, (struct so_relation *)view);
+        rc = trace_primary(r, so_pg_own(view));
     return rc;
 }

@@ -1,5 +1,6 @@
 /* dialect.c: SQLite's row. */
 #include "rest/dialect.h"
+#include "rest/op.h"
 
 /* PostgREST lets '*' stand for '%', which needs no escape in a URL. */
 bool so_like_stars(struct so_arena *arena, struct so_str text, struct so_str *out)

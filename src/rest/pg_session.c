@@ -187,6 +187,22 @@ static int make_begin(struct so_rest_op *op, const struct so_role_settings *role
     return out->begin.p == NULL ? so_err_oom(op->plan.err) : SO_OK;
 }
 
+/* schema.function or function */
+static int make_pre_request(struct so_rest_op *op, struct so_pg *out)
+{
+    struct so_str rest = op->settings->pg.pre_request, part;
+    struct so_text t;
+    so_text_init(&t, op->arena, 64);
+    so_text_lit(&t, "SELECT ");
+    for (const char *before = ""; so_str_split(&rest, '.', &part); before = ".") {
+        so_text_c(&t, before);
+        so_text_name(&t, part);
+    }
+    so_text_lit(&t, "()");
+    out->pre_request = (struct so_sql){.text = so_text_get(&t)};
+    return t.failed ? so_err_oom(op->plan.err) : SO_OK;
+}
+
 int so_pg_session(struct so_rest_op *op, struct so_pg *out)
 {
     struct so_sqlb b;
@@ -213,6 +229,5 @@ int so_pg_session(struct so_rest_op *op, struct so_pg *out)
         rc = make_begin(op, settings, out);
     if (rc != SO_OK || op->settings->pg.pre_request.p == NULL)
         return rc;
-    out->pre_request.text = so_arena_printf(op->arena, "SELECT %.*s()", SO_STR_ARG(op->settings->pg.pre_request));
-    return out->pre_request.text.p == NULL ? so_err_oom(op->plan.err) : SO_OK;
+    return make_pre_request(op, out);
 }

@@ -52,7 +52,7 @@ struct so_rest_pg_settings {
     const struct so_str *extra_search_path;
     size_t extra_search_path_count;
     struct so_str anon_role;   /* of requests without a token; p == NULL: the role's name as Socle calls it */
-    struct so_str pre_request; /* a function's name, with or without its schema, quoted for SQL; p == NULL: none */
+    struct so_str pre_request; /* a function's name, with or without its schema; p == NULL: none */
 };
 
 struct so_rest_settings {

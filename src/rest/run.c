@@ -3,6 +3,7 @@
  * Reads write each row into the body as it comes.  Writes do, too, and look at each new row on the way: the policies'
  * verdict and the whole row come back beside the columns that the client wants.  Every failure after the statement has run
  * undoes it: the caller's savepoint sees to that. */
+#include "rest/dialect.h"
 #include "rest/errors.h"
 #include "rest/op.h"
 #include "rest/validate.h"
