@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-#include "core/mem.h"
-
 enum { SCRATCH_MAX = 256 << 20, OID_BOOL = 16, OID_BYTEA = 17 }; /* the types' numbers are the same everywhere */
 
 void so_pg_rows_init(struct so_pg_rows *rows)
@@ -116,11 +114,8 @@ static int64_t changes(struct so_stmt *st)
     return rows->result == NULL ? 0 : strtoll(PQcmdTuples(rows->result), NULL, 10);
 }
 
-static void done(struct so_stmt *st)
-{
-    so_pg_rows_set(so_pg_rows_of(st), NULL);
-    so_free(st);
-}
+/* The struct is a member of something larger. */
+static void done(struct so_stmt *st) { so_pg_rows_set(so_pg_rows_of(st), NULL); }
 
 /* ---- what an answer cannot do: it takes no values any more ---- */
 
