@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "app/app.h"
+#include "app/pg_host.h"
 #include "auth/auth.h"
 #include "db/db.h"
 #include "http/http.h"
@@ -17,7 +18,8 @@ struct so_app_loop {
     struct so_loop *loop;
     pthread_t thread;
     struct so_http_server *server;
-    struct so_conn *reader;
+    struct so_conn *reader; /* SQLite; else NULL */
+    struct so_app_pg *pg;   /* PostgreSQL; else NULL */
     struct so_auth_cache *tokens;
     struct so_snapshot *snapshot; /* a reference; replaced by a task on this loop */
     uint64_t requests;            /* written by the loop, read by /metrics */

@@ -78,6 +78,7 @@ static struct so_http_limits limits_of(const struct so_config *c)
 
 static void free_loop(struct so_app_loop *on)
 {
+    so_app_pg_close(on->pg);
     so_loop_free(on->loop);
     so_conn_close(on->reader);
     so_auth_cache_free(on->tokens);
@@ -85,12 +86,20 @@ static void free_loop(struct so_app_loop *on)
     *on = (struct so_app_loop){0};
 }
 
+/* PostgreSQL's answers come over a network: a loop never waits for one. */
+static int open_database(struct so_app *app, struct so_app_loop *on, struct so_err *err)
+{
+    const struct so_pg_pool_options options = {.url = app->config->database_url};
+    return app->config->is_postgres ? so_app_pg_open(on->loop, &options, &on->pg, err)
+                                    : so_db_reader_open(app->db, &on->reader, err);
+}
+
 static int open_loop(struct so_app *app, struct so_app_loop *on, struct so_err *err)
 {
     *on = (struct so_app_loop){.app = app, .snapshot = so_snapshot_ref(app->snapshot)};
     int rc = so_loop_new(&on->loop, err);
-    if (rc == SO_OK && !app->config->is_postgres) /* its answers come over a network: never waited for on a loop */
-        rc = so_db_reader_open(app->db, &on->reader, err);
+    if (rc == SO_OK)
+        rc = open_database(app, on, err);
     if (rc == SO_OK)
         rc = so_auth_cache_new(app->auth, &on->tokens, err);
     const struct so_http_server_options options = {
@@ -151,7 +160,13 @@ struct stop {
     struct so_task task;
 };
 
-static void loop_is_empty(void *arg) { so_loop_stop(((struct so_app_loop *)arg)->loop); }
+static void loop_is_empty(void *arg)
+{
+    struct so_app_loop *on = arg;
+    so_app_pg_close(on->pg);
+    on->pg = NULL;
+    so_loop_stop(on->loop);
+}
 
 static void stop_on_loop(struct so_task *task)
 {

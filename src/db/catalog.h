@@ -117,7 +117,7 @@ struct so_catalog {
     struct so_map by_name;                      /* of the first schema: -> struct so_relation */
     const struct so_schema *schemas;            /* those that are served, as they were asked for; none on SQLite */
     size_t schema_count;
-    struct so_map timezones;                    /* the names that PostgreSQL knows */
+    struct so_map timezones;                    /* that can be asked for; PostgreSQL is asked itself */
     const struct so_role_settings *roles;
     struct so_str *known_roles; /* what known_to's bits mean */
     size_t known_role_count;

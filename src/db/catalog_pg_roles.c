@@ -1,18 +1,10 @@
-/* catalog_pg_roles.c: what the roles that we may become bring along and may know of, and the timezones.
+/* catalog_pg_roles.c: what the roles that we may become bring along and may know of.
  * Spec: PostgREST, Config/Database.hs: queryRoleSettings.
  *
  * Who may know of what is for suggestions ("perhaps you meant ..."), which must not name what the asker cannot see. */
 #include "db/catalog_pg_int.h"
 
-/* ---- timezones and settings ---- */
-
-static int add_timezone(struct so_pg_reading *r, struct so_stmt *st, void *unused)
-{
-    (void)unused;
-    struct so_str name;
-    int rc = so_pg_copy(r, st, 0, &name);
-    return rc == SO_OK && !so_map_put(&r->catalog->timezones, name, r->catalog) ? so_err_oom(r->err) : rc;
-}
+/* ---- settings ---- */
 
 /* What ALTER ROLE ... SET says, for roles that we may become: settings that such a role may change itself, and those that we
  * were given the right to. */
@@ -106,8 +98,6 @@ static int read_privileges(struct so_pg_reading *r)
 
 int so_pg_read_roles(struct so_pg_reading *r)
 {
-    int rc = so_pg_each_row(r, SO_STR("SELECT name FROM pg_catalog.pg_timezone_names"), add_timezone, NULL);
-    if (rc == SO_OK)
-        rc = so_pg_each_row(r, ROLES, add_role_setting, NULL);
+    int rc = so_pg_each_row(r, ROLES, add_role_setting, NULL);
     return rc == SO_OK ? read_privileges(r) : rc;
 }

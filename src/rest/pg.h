@@ -7,21 +7,22 @@
  *   pg_main.c     the one statement whose only row is the answer:
  *                     WITH pgrst_source AS (...) SELECT total, page, location, body, headers, status, inserted FROM ...
  *   pg_session.c  what stands before it in the transaction: role, claims, search_path, the pre-request function
- *   pg_run.c      the transaction, and its row as an answer */
+ *   pg_answer.c   the checks before its end, and its row as an answer */
 #ifndef SO_REST_PG_H
 #define SO_REST_PG_H
 
+#include "db/pg_pool.h"
 #include "rest/op.h"
 #include "rest/sql_int.h"
 
-/* What a transaction consists of; text.p == NULL: not there. */
+/* The transaction, and which of its statements gives what. */
 struct so_pg {
-    struct so_str begin; /* with its isolation level, and READ ONLY */
-    struct so_sql session, pre_request, main;
-    struct so_sql explain; /* count=planned and estimated: what the planner expects */
-    bool may_fail_after;   /* the answer is checked before the commit */
-    bool rolls_back;
+    struct so_rest_transaction transaction;
+    struct so_pg_query queries[SO_PG_QUERIES_MAX];
+    size_t main, explain; /* SIZE_MAX: not there (explain: count=planned and estimated, what the planner expects) */
 };
+/* Adds a statement: its parameters as texts. */
+int so_pg_add_query(struct so_rest_op *op, const struct so_sql *sql) SO_MUST_CHECK;
 
 /* Columns of the row that the main statement gives. */
 enum so_pg_column {
@@ -79,6 +80,6 @@ int so_pg_body_text(struct so_rest_plan *p, struct so_str *out) SO_MUST_CHECK;
 void so_pg_put_call(struct so_sqlb *b);
 
 /* pg_session.c */
-int so_pg_session(struct so_rest_op *op, struct so_pg *out) SO_MUST_CHECK;
+int so_pg_session(struct so_rest_op *op) SO_MUST_CHECK;
 
 #endif

@@ -345,13 +345,28 @@ static void put_from_body(struct so_sqlb *b, const struct so_proc *f)
     }
 }
 
+/* \x68656c6c6f: bytes as PostgreSQL reads them from text. */
+static struct so_str hex(struct so_sqlb *b, struct so_str bytes)
+{
+    static const char DIGITS[] = "0123456789abcdef";
+    char *p = so_alloc_text(b->plan->arena, bytes.n * 2 + 2);
+    b->text.failed |= p == NULL;
+    if (p == NULL)
+        return SO_STR("");
+    memcpy(p, "\\x", 2);
+    for (size_t i = 0; i < bytes.n; i++) {
+        p[2 + i * 2] = DIGITS[(unsigned char)bytes.p[i] >> 4];
+        p[3 + i * 2] = DIGITS[(unsigned char)bytes.p[i] & 15];
+    }
+    return so_str(p, bytes.n * 2 + 2);
+}
+
 static void put_whole(struct so_sqlb *b, const struct so_proc *f)
 {
     const struct so_request *r = b->plan->request;
     if (r->content == SO_CONTENT_BYTES) {
-        so_text_char(&b->text, '$');
-        so_text_u64(&b->text,
-                    (uint64_t)so_sqlb_add_param(b, &(struct so_param){.kind = SO_PARAM_BLOB, .text = r->body_text}));
+        so_pg_put_value(b, hex(b, r->body_text));
+        so_text_lit(&b->text, "::bytea");
         return;
     }
     so_pg_put_value(b, r->body_text);

@@ -182,7 +182,10 @@ static int make_main(struct so_rest_op *op)
     put_source(&b);
     put_columns(&b);
     put_rows(&b);
-    return so_sqlb_finish(&b, &op->pg->main);
+    struct so_sql sql;
+    int rc = so_sqlb_finish(&b, &sql);
+    op->pg->main = op->pg->transaction.query_count;
+    return rc == SO_OK ? so_pg_add_query(op, &sql) : rc;
 }
 
 static int make_explain(struct so_rest_op *op)
@@ -194,7 +197,10 @@ static int make_explain(struct so_rest_op *op)
     so_sqlb_start(&b, &op->plan);
     so_text_lit(&b.text, "EXPLAIN (FORMAT JSON) ");
     so_pg_put_count(&b, &op->plan.top, NULL);
-    return so_sqlb_finish(&b, &op->pg->explain);
+    struct so_sql sql;
+    int rc = so_sqlb_finish(&b, &sql);
+    op->pg->explain = op->pg->transaction.query_count;
+    return rc == SO_OK ? so_pg_add_query(op, &sql) : rc;
 }
 
 /* Aggregates need the columns of every star by name, here and below. */
@@ -224,18 +230,53 @@ static int check_spreads(struct so_rest_plan *p, const struct so_node *node, boo
     return SO_OK;
 }
 
+/* What may be wrong with a write's answer must be found before the commit; so must what a rollback would hide. */
+static int end_transaction(struct so_rest_op *op)
+{
+    static const struct so_sql CONSTRAINTS = {.text = SO_STR_INIT("SET CONSTRAINTS ALL IMMEDIATE")};
+    struct so_rest_transaction *tx = &op->pg->transaction;
+    const struct so_prefer *prefer = &op->request.prefer;
+    enum so_tx asked = op->settings->tx_override ? prefer->tx : SO_TX_UNSET;
+    bool limited = prefer->max_affected >= 0 && prefer->handling == SO_HANDLING_STRICT;
+    tx->rolls_back = !tx->reads && (asked == SO_TX_UNSET ? op->settings->tx_rolls_back : asked == SO_TX_ROLLBACK);
+    tx->is_checked |= tx->rolls_back || (!tx->reads && (so_media_is_object(op->request.media) || limited ||
+                                                        op->request.verb == SO_VERB_PUT || op->plan.top.proc != NULL ||
+                                                        op->plan.write.validates_new_row));
+    return tx->rolls_back ? so_pg_add_query(op, &CONSTRAINTS) : SO_OK;
+}
+
+int so_pg_add_query(struct so_rest_op *op, const struct so_sql *sql)
+{
+    struct so_str *values = so_alloc_array(op->arena, sql->param_count + 1, sizeof(*values));
+    if (values == NULL)
+        return so_err_oom(op->plan.err);
+    for (size_t i = 0; i < sql->param_count; i++)
+        values[i] = sql->params[i].text;
+    op->pg->queries[op->pg->transaction.query_count++] = (struct so_pg_query){sql->text, values, sql->param_count};
+    return SO_OK;
+}
+
 int so_pg_make(struct so_rest_op *op)
 {
     op->pg = so_alloc_zero(op->arena, sizeof(*op->pg));
     if (op->pg == NULL)
         return so_err_oom(op->plan.err);
+    op->pg->transaction.queries = op->pg->queries;
+    op->pg->main = op->pg->explain = SIZE_MAX;
     if (op->plan.violations != NULL)
         return SO_OK; /* nothing will run */
     int rc = check_spreads(&op->plan, &op->plan.top, false);
     mark_stars(&op->plan.top, false);
     if (rc == SO_OK)
-        rc = so_pg_session(op, op->pg);
+        rc = so_pg_session(op);
     if (rc == SO_OK)
         rc = make_main(op);
-    return rc == SO_OK ? make_explain(op) : rc;
+    if (rc == SO_OK)
+        rc = make_explain(op);
+    return rc == SO_OK ? end_transaction(op) : rc;
+}
+
+const struct so_rest_transaction *so_rest_transaction(const struct so_rest_op *op)
+{
+    return op->pg == NULL || op->pg->transaction.query_count == 0 ? NULL : &op->pg->transaction;
 }

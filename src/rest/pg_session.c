@@ -164,7 +164,7 @@ static const char *isolation_of(struct so_str level)
     for (size_t i = 0; i < COUNT_OF(LEVELS); i++)
         if (level.p != NULL && so_str_eq_nocase(level, so_str_c(LEVELS[i])))
             return LEVELS[i];
-    return "read committed";
+    return NULL;
 }
 
 static bool is_read_only(const struct so_rest_op *op)
@@ -175,23 +175,28 @@ static bool is_read_only(const struct so_rest_op *op)
     return !op->plan.top.is_target;
 }
 
-static int make_begin(struct so_rest_op *op, const struct so_role_settings *role, struct so_pg *out)
+/* Not the usual level: it must be said before anything else. */
+static int add_isolation(struct so_rest_op *op, const struct so_role_settings *role)
 {
     const char *level = isolation_of(role == NULL ? (struct so_str){NULL, 0} : role->isolation);
     const struct so_proc *f = op->plan.top.proc;
     for (const struct so_proc_setting *s = f == NULL ? NULL : f->settings; s != NULL; s = s->next)
         if (so_str_eq(s->name, SO_STR("default_transaction_isolation")))
             level = isolation_of(s->value);
-    out->begin = so_arena_printf(op->arena, "SET TRANSACTION ISOLATION LEVEL %s, READ %s", level,
-                                 is_read_only(op) ? "ONLY" : "WRITE");
-    return out->begin.p == NULL ? so_err_oom(op->plan.err) : SO_OK;
+    if (level == NULL)
+        return SO_OK;
+    struct so_sql sql = {.text = so_arena_printf(op->arena, "SET TRANSACTION ISOLATION LEVEL %s", level)};
+    op->pg->transaction.is_checked = true; /* so that there is a BEGIN before it */
+    return sql.text.p == NULL ? so_err_oom(op->plan.err) : so_pg_add_query(op, &sql);
 }
 
 /* schema.function or function */
-static int make_pre_request(struct so_rest_op *op, struct so_pg *out)
+static int add_pre_request(struct so_rest_op *op)
 {
     struct so_str rest = op->settings->pg.pre_request, part;
     struct so_text t;
+    if (rest.p == NULL)
+        return SO_OK;
     so_text_init(&t, op->arena, 64);
     so_text_lit(&t, "SELECT ");
     for (const char *before = ""; so_str_split(&rest, '.', &part); before = ".") {
@@ -199,18 +204,20 @@ static int make_pre_request(struct so_rest_op *op, struct so_pg *out)
         so_text_name(&t, part);
     }
     so_text_lit(&t, "()");
-    out->pre_request = (struct so_sql){.text = so_text_get(&t)};
-    return t.failed ? so_err_oom(op->plan.err) : SO_OK;
+    struct so_sql sql = {.text = so_text_get(&t)};
+    return t.failed ? so_err_oom(op->plan.err) : so_pg_add_query(op, &sql);
 }
 
-int so_pg_session(struct so_rest_op *op, struct so_pg *out)
+int so_pg_session(struct so_rest_op *op)
 {
     struct so_sqlb b;
+    struct so_sql sql;
     struct so_str role = so_rest_role(op->settings, op->who);
     const struct so_role_settings *settings = settings_of(op, role);
     const struct so_proc *f = op->plan.top.proc;
-    enum so_tx asked = op->settings->tx_override ? op->request.prefer.tx : SO_TX_UNSET;
-    out->rolls_back = asked == SO_TX_UNSET ? op->settings->tx_rolls_back : asked == SO_TX_ROLLBACK;
+    struct so_rest_transaction *tx = &op->pg->transaction;
+    tx->reads = is_read_only(op);
+    int rc = add_isolation(op, settings);
     so_sqlb_start(&b, &op->plan);
     so_text_lit(&b.text, "SELECT ");
     put_setting(&b, "search_path", search_path(&b));
@@ -224,10 +231,10 @@ int so_pg_session(struct so_rest_op *op, struct so_pg *out)
     if (op->request.prefer.timezone.p != NULL)
         put_setting(&b, "timezone", op->request.prefer.timezone);
     put_named_settings(&b, f == NULL ? NULL : f->settings);
-    int rc = so_sqlb_finish(&b, &out->session);
+    so_text_c(&b.text, tx->reads ? ", set_config('transaction_read_only', 'on', true)" : "");
     if (rc == SO_OK)
-        rc = make_begin(op, settings, out);
-    if (rc != SO_OK || op->settings->pg.pre_request.p == NULL)
-        return rc;
-    return make_pre_request(op, out);
+        rc = so_sqlb_finish(&b, &sql);
+    if (rc == SO_OK)
+        rc = so_pg_add_query(op, &sql);
+    return rc == SO_OK ? add_pre_request(op) : rc;
 }

@@ -548,6 +548,8 @@ int so_rest_plan_make(const struct so_request *request, const struct so_snapshot
                                  .arena = arena,
                                  .err = err};
     int rc = choose_schema(out);
+    if (request->resource == SO_RESOURCE_ROOT)
+        return rc;
     if (rc == SO_OK && request->resource == SO_RESOURCE_FUNCTION) {
         rc = out->dialect->call_plan(out, request);
     } else if (rc == SO_OK) {

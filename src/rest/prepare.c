@@ -32,15 +32,13 @@ int so_rest_prepare(const struct so_rest_in *in, const struct so_snapshot *snaps
     op->who = in->who;
     op->arena = arena;
     int rc = so_request_parse(in, arena, &op->request, err);
-    if (rc == SO_OK)
+    if (rc == SO_OK && !so_snapshot_dialect(snapshot)->resolves_itself)
         rc = so_prefer_settle(&op->request.prefer, &snapshot->catalog->timezones, err);
     if (rc != SO_OK)
         return rc;
-    if (op->request.resource != SO_RESOURCE_ROOT) {
-        rc = so_rest_plan_make(&op->request, snapshot, in->who, settings, arena, &op->plan, err);
-        if (rc == SO_OK && op->request.verb != SO_VERB_INFO)
-            rc = op->plan.dialect->make(op);
-    }
+    rc = so_rest_plan_make(&op->request, snapshot, in->who, settings, arena, &op->plan, err);
+    if (rc == SO_OK && op->request.resource != SO_RESOURCE_ROOT && op->request.verb != SO_VERB_INFO)
+        rc = op->plan.dialect->make(op);
     if (rc == SO_OK)
         *out = op;
     return rc;
@@ -49,8 +47,6 @@ int so_rest_prepare(const struct so_rest_in *in, const struct so_snapshot *snaps
 bool so_rest_writes(const struct so_rest_op *op)
 {
     const struct so_routine *routine = op->plan.top.routine;
-    if (op->pg != NULL)
-        return true;
     if (routine != NULL)
         return routine->function->changes && op->call.text.p != NULL;
     return op->plan.top.is_target && op->sql.text.p != NULL;

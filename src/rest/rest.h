@@ -94,6 +94,23 @@ struct so_rest_out {
 int so_rest_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
                 struct so_err *err) SO_MUST_CHECK;
 
+/* ---- on PostgreSQL: what so_rest_run() would do, for a pool that does not block ---- */
+
+struct so_pg_query;
+/* One transaction, BEGIN and COMMIT left out.  Lives in the request's arena. */
+struct so_rest_transaction {
+    const struct so_pg_query *queries;
+    size_t query_count;
+    bool reads;      /* changes nothing */
+    bool is_checked; /* so_rest_answer() must be asked before the commit: what it returns other than SO_OK undoes all */
+    bool rolls_back; /* is undone even if all went well */
+};
+/* NULL when so_rest_run() does it without a connection: OPTIONS, the root document, a body that was refused. */
+const struct so_rest_transaction *so_rest_transaction(const struct so_rest_op *op);
+/* As so_rest_run(), from the queries' answers. */
+int so_rest_answer(struct so_rest_op *op, struct so_stmt *const *answers, struct so_rest_out *out, struct so_buf *body,
+                   struct so_err *err) SO_MUST_CHECK;
+
 /* The answer to a failure of prepare or run: status, headers and the four-member body (and `errors` when there are
  * violations). op may be NULL (when prepare failed).  An anonymous caller's 42501 is 401. */
 void so_rest_error(const struct so_rest_op *op, const struct so_identity *who, const struct so_err *err,

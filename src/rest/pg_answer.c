@@ -1,49 +1,7 @@
-/* pg_run.c: the transaction of a request on PostgreSQL, and its row as the answer (PostgREST, MainTx.hs, Response.hs).
- *
- *   SET TRANSACTION ...; the session's settings; the pre-request function; the statement; EXPLAIN; the checks
- *
- * The caller has begun the transaction, and ends it: a failure undoes it. */
-#include <stdlib.h>
-
+/* pg_answer.c: the one row of a transaction as the answer (PostgREST, MainTx.hs, Response.hs). */
 #include "rest/errors.h"
 #include "rest/pg.h"
 #include "rest/validate.h"
-
-/* ---- statements ---- */
-
-static void bind(struct so_stmt *st, int at, const struct so_param *p)
-{
-    if (p->kind == SO_PARAM_BLOB)
-        so_stmt_bind_blob(st, at, p->text);
-    else if (p->kind == SO_PARAM_TEXT)
-        so_stmt_bind_text(st, at, p->text);
-    else
-        so_stmt_bind_null(st, at);
-}
-
-static int open_statement(struct so_conn *conn, const struct so_sql *sql, struct so_stmt **out, struct so_err *err)
-{
-    int rc = so_conn_prepare(conn, sql->text, out, err);
-    for (size_t i = 0; rc == SO_OK && i < sql->param_count; i++)
-        bind(*out, (int)i + 1, &sql->params[i]);
-    return rc;
-}
-
-/* A statement whose row nobody needs. */
-static int run_silently(struct so_conn *conn, const struct so_sql *sql, struct so_err *err)
-{
-    struct so_stmt *st;
-    bool has_row = true;
-    if (sql->text.p == NULL)
-        return SO_OK;
-    int rc = open_statement(conn, sql, &st, err);
-    if (rc != SO_OK)
-        return rc;
-    while (rc == SO_OK && has_row)
-        rc = so_stmt_step(st, &has_row, err);
-    so_stmt_done(st);
-    return rc;
-}
 
 /* ---- the row ---- */
 
@@ -86,38 +44,24 @@ static int take_row(const struct so_rest_op *op, struct so_stmt *st, struct resu
     return so_buf_check(body, "the answer", err);
 }
 
-static int run_main(struct so_rest_op *op, struct so_conn *conn, struct result *out, struct so_buf *body,
-                    struct so_err *err)
+static int take_main(struct so_rest_op *op, struct so_stmt *st, struct result *out, struct so_buf *body, struct so_err *err)
 {
-    struct so_stmt *st;
     bool has_row = false;
-    int rc = open_statement(conn, &op->pg->main, &st, err);
-    if (rc != SO_OK)
-        return rc;
-    rc = so_stmt_step(st, &has_row, err);
-    if (rc == SO_OK && has_row)
-        rc = take_row(op, st, out, body, err);
-    so_stmt_done(st);
-    return rc;
+    int rc = so_stmt_step(st, &has_row, err);
+    return rc == SO_OK && has_row ? take_row(op, st, out, body, err) : rc;
 }
 
 /* [{"Plan": {"Plan Rows": 42}}] */
-static int run_explain(struct so_rest_op *op, struct so_conn *conn, struct result *r, struct so_err *err)
+static int take_explain(struct so_rest_op *op, struct so_stmt *st, struct result *r, struct so_err *err)
 {
-    struct so_stmt *st;
     struct so_json plan;
     bool has_row = false;
     int64_t expected = -1, max_rows = op->settings->max_rows;
-    if (op->pg->explain.text.p == NULL)
-        return SO_OK;
-    int rc = open_statement(conn, &op->pg->explain, &st, err);
-    if (rc != SO_OK)
+    int rc = so_stmt_step(st, &has_row, err);
+    if (rc != SO_OK || !has_row)
         return rc;
-    rc = so_stmt_step(st, &has_row, err);
-    struct so_str text = rc == SO_OK && has_row ? so_arena_dup(op->arena, so_stmt_text(st, 0)) : SO_STR("[]");
-    so_stmt_done(st);
-    if (rc == SO_OK)
-        rc = text.p == NULL ? so_err_oom(err) : so_json_parse(op->arena, text, NULL, &plan, err);
+    struct so_str text = so_arena_dup(op->arena, so_stmt_text(st, 0));
+    rc = text.p == NULL ? so_err_oom(err) : so_json_parse(op->arena, text, NULL, &plan, err);
     if (rc != SO_OK)
         return rc;
     const struct so_json *rows = so_json_at(&plan, SO_STR("/0/Plan/Plan Rows"));
@@ -323,38 +267,60 @@ static int answer(struct so_rest_op *op, const struct result *r, struct so_rest_
     return rc == SO_OK ? put_status(r->status, out, err) : rc;
 }
 
-/* ---- the transaction ---- */
-
-static int run_transaction(struct so_rest_op *op, struct so_conn *conn, struct result *r, struct so_buf *body,
-                           struct so_err *err)
+int so_rest_answer(struct so_rest_op *op, struct so_stmt *const *answers, struct so_rest_out *out, struct so_buf *body,
+                   struct so_err *err)
 {
-    const struct so_pg *pg = op->pg;
-    int rc = so_conn_exec(conn, pg->begin.p, err);
-    if (rc == SO_OK && pg->rolls_back)
-        rc = so_conn_exec(conn, "SAVEPOINT so_rest", err);
+    struct result r = {.total = -1};
+    *out = (struct so_rest_out){.status = 500};
+    op->plan.err = err;
+    int rc = take_main(op, answers[op->pg->main], &r, body, err);
+    if (rc == SO_OK && op->pg->explain != SIZE_MAX)
+        rc = take_explain(op, answers[op->pg->explain], &r, err);
     if (rc == SO_OK)
-        rc = run_silently(conn, &pg->session, err);
+        rc = check(op, &r, err);
     if (rc == SO_OK)
-        rc = run_silently(conn, &pg->pre_request, err);
-    if (rc == SO_OK)
-        rc = run_main(op, conn, r, body, err);
-    if (rc == SO_OK)
-        rc = run_explain(op, conn, r, err);
-    if (rc == SO_OK)
-        rc = check(op, r, err);
-    if (rc == SO_OK && pg->rolls_back) /* deferred constraints speak before that */
-        rc = so_conn_exec(conn, "SET CONSTRAINTS ALL IMMEDIATE; ROLLBACK TO so_rest; RELEASE so_rest", err);
+        rc = answer(op, &r, out, body, err);
+    out->violations = op->plan.violations;
     return rc;
 }
 
+/* ---- on a connection that may block ---- */
+
+static int run_query(struct so_conn *conn, const struct so_pg_query *query, struct so_stmt **out, struct so_err *err)
+{
+    int rc = so_conn_prepare(conn, query->sql, out, err);
+    for (size_t i = 0; rc == SO_OK && i < query->value_count; i++)
+        so_stmt_bind_text(*out, (int)i + 1, query->values[i]);
+    return rc;
+}
+
+static int run_silently(struct so_conn *conn, const struct so_pg_query *query, struct so_err *err)
+{
+    struct so_stmt *st;
+    bool has_row = true;
+    int rc = run_query(conn, query, &st, err);
+    if (rc != SO_OK)
+        return rc;
+    while (rc == SO_OK && has_row)
+        rc = so_stmt_step(st, &has_row, err);
+    so_stmt_done(st);
+    return rc;
+}
+
+/* The caller has begun the transaction and ends it.  For tests, and for a body that was refused. */
 int so_pg_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body, struct so_err *err)
 {
-    struct result r = {.total = -1};
+    const struct so_rest_transaction *tx = &op->pg->transaction;
+    struct so_stmt *answers[SO_PG_QUERIES_MAX] = {NULL};
     int rc = so_validate_verdict(&op->plan);
-    if (rc == SO_OK)
-        rc = run_transaction(op, conn, &r, body, err);
-    if (rc == SO_OK)
-        rc = answer(op, &r, out, body, err);
+    for (size_t i = 0; rc == SO_OK && i < tx->query_count; i++) {
+        bool is_read = i == op->pg->main || i == op->pg->explain;
+        rc = is_read ? run_query(conn, &tx->queries[i], &answers[i], err) : run_silently(conn, &tx->queries[i], err);
+    }
+    if (rc == SO_OK && tx->query_count > 0)
+        rc = so_rest_answer(op, answers, out, body, err);
+    for (size_t i = 0; i < COUNT_OF(answers); i++)
+        so_stmt_done(answers[i]);
     out->violations = op->plan.violations;
     return rc;
 }
