@@ -10,6 +10,17 @@ void so_rest_put_header(struct so_rest_out *out, struct so_str name, struct so_s
         out->headers[out->header_count++] = (struct so_rest_header){name, value};
 }
 
+bool so_rest_is_header(struct so_str name, struct so_str value)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] <= ' ' || name.p[i] == ':' || (unsigned char)name.p[i] >= 127)
+            return false;
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] == '\r' || value.p[i] == '\n' || value.p[i] == '\0')
+            return false;
+    return name.n > 0;
+}
+
 void so_rest_put_content_type(const struct so_rest_op *op, struct so_rest_out *out)
 {
     so_rest_put_header(out, SO_STR("Content-Type"), so_media_type(op->request.media));

@@ -5,6 +5,8 @@
  *   two foreign keys of a third table whose primary key holds both: many-to-many
  *
  * The work depends on the keys of the parent and of its neighbours, not on the number of tables. */
+#include <stdlib.h>
+
 #include "rest/errors.h"
 #include "rest/plan.h"
 #include "rest/text.h"
@@ -254,8 +256,26 @@ static void tell_ambiguous(struct search *s)
                 SO_STR_ARG(s->target), SO_STR_ARG(so_text_get(&hint)));
 }
 
+/* As the reference lists them: by what they lead to, by cardinality, by name. */
+static int compare_links(const void *a, const void *b)
+{
+    static const int RANK[] = {[SO_ONE_TO_MANY] = 0, [SO_MANY_TO_ONE] = 1, [SO_ONE_TO_ONE] = 2, [SO_MANY_TO_MANY] = 3};
+    const struct so_link *x = a, *y = b;
+    if (is_computed(x) || is_computed(y))
+        return is_computed(x) - is_computed(y);
+    int order = so_str_cmp(x->to->relation->name, y->to->relation->name);
+    if (order == 0)
+        order = RANK[x->cardinality] - RANK[y->cardinality];
+    if (order == 0 && x->junction != NULL)
+        order = so_str_cmp(x->junction->relation->name, y->junction->relation->name);
+    if (order == 0)
+        order = so_str_cmp(x->key->name, y->key->name);
+    return order == 0 && x->far != NULL ? so_str_cmp(x->far->name, y->far->name) : order;
+}
+
 static int fail_ambiguous(struct search *s)
 {
+    qsort(s->links, s->found, sizeof(s->links[0]), compare_links);
     int rc = so_fail_http(s->plan->err, PGRST201, SO_STR_ARG(s->from->relation->name), SO_STR_ARG(s->target));
     if (s->plan->err != NULL)
         tell_ambiguous(s);

@@ -11,6 +11,7 @@ struct so_rest_op {
     struct so_sql call;                 /* of a function: runs before sql, which reads what it returned */
     struct so_sql_layout layout;
     struct so_pg *pg; /* PostgreSQL's statements instead of these; NULL on SQLite */
+    int64_t range_total; /* of a page beyond the end: how many rows there are; -1: another failure */
     const struct so_rest_settings *settings;
     const struct so_snapshot *snapshot;
     const struct so_identity *who;
@@ -26,6 +27,8 @@ int so_pg_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *o
 /* root.c: the document at "/": the tables that the caller may see. */
 void so_rest_write_root(const struct so_rest_op *op, struct so_buf *body);
 /* answer.c: headers. */
+/* A header's name is a token, its value is without line ends (RFC 9110 section 5.5): the database is no way round that. */
+bool so_rest_is_header(struct so_str name, struct so_str value);
 void so_rest_put_header(struct so_rest_out *out, struct so_str name, struct so_str value);
 int so_rest_put_content_range(const struct so_rest_op *op, struct so_rest_out *out, int64_t lower, int64_t upper,
                               int64_t total, struct so_err *err) SO_MUST_CHECK;

@@ -123,11 +123,12 @@ static int check(struct so_rest_op *op, const struct result *r, struct so_err *e
 
 /* ---- the answer ---- */
 
-static int put_range(const struct so_rest_op *op, const struct result *r, struct so_rest_out *out, struct so_err *err)
+static int put_range(struct so_rest_op *op, const struct result *r, struct so_rest_out *out, struct so_err *err)
 {
     int64_t offset = op->plan.top.offset;
     if (r->total >= 0 && offset > r->total) {
         int rc = so_fail_http(err, PGRST103);
+        op->range_total = r->total;
         so_err_details(err, "An offset of %lld was requested, but there are only %lld rows.", (long long)offset,
                        (long long)r->total);
         return rc;
@@ -136,7 +137,7 @@ static int put_range(const struct so_rest_op *op, const struct result *r, struct
     return so_rest_put_content_range(op, out, offset, offset + r->page - 1, r->total, err);
 }
 
-static int answer_read(const struct so_rest_op *op, const struct result *r, struct so_rest_out *out, struct so_buf *body,
+static int answer_read(struct so_rest_op *op, const struct result *r, struct so_rest_out *out, struct so_buf *body,
                        struct so_err *err)
 {
     bool is_void = op->plan.top.proc != NULL && op->plan.top.proc->returns_void;
@@ -214,18 +215,6 @@ static void replace_header(struct so_rest_out *out, struct so_str name, struct s
     so_rest_put_header(out, name, value);
 }
 
-/* A header's name is a token, its value is without line ends (RFC 9110 section 5.5): the database is no way round that. */
-static bool is_header(struct so_str name, struct so_str value)
-{
-    for (size_t i = 0; i < name.n; i++)
-        if (name.p[i] <= ' ' || name.p[i] == ':' || (unsigned char)name.p[i] >= 127)
-            return false;
-    for (size_t i = 0; i < value.n; i++)
-        if (value.p[i] == '\r' || value.p[i] == '\n' || value.p[i] == '\0')
-            return false;
-    return name.n > 0;
-}
-
 static int put_headers(const struct so_rest_op *op, struct so_str text, struct so_rest_out *out, struct so_err *err)
 {
     struct so_json list;
@@ -238,7 +227,7 @@ static int put_headers(const struct so_rest_op *op, struct so_str text, struct s
         const struct so_json *one = &list.u.items[i];
         const struct so_json_member *m = one->u.members;
         if (one->type != SO_JSON_OBJECT || one->len != 1 || m->value.type != SO_JSON_STRING ||
-            !is_header(so_json_key(m), so_json_str(&m->value)))
+            !so_rest_is_header(so_json_key(m), so_json_str(&m->value)))
             return so_fail_http(err, PGRST111);
         replace_header(out, so_json_key(m), so_json_str(&m->value), ours);
     }

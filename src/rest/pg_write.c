@@ -337,9 +337,20 @@ static void put_where(struct so_sqlb *b)
 static void put_no_update(struct so_sqlb *b)
 {
     const struct so_relation *r = b->plan->top.entity->relation;
+    struct so_pg_names names = {.count = 0};
+    so_pg_needed_names(b->plan, &names);
     so_text_lit(&b->text, "SELECT ");
     so_text_name(&b->text, r->name);
-    so_text_lit(&b->text, ".* FROM ");
+    so_text_lit(&b->text, ".*");
+    for (size_t i = 0; i < names.count; i++) {
+        if (so_relation_column(r, names.names[i]) != NULL)
+            continue;
+        so_text_lit(&b->text, ", ");
+        so_text_name(&b->text, r->name);
+        so_text_char(&b->text, '.');
+        so_text_name(&b->text, names.names[i]);
+    }
+    so_text_lit(&b->text, " FROM ");
     so_pg_put_table(b, r->schema, r->name);
     so_text_lit(&b->text, " WHERE false");
 }

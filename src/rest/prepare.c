@@ -27,6 +27,7 @@ int so_rest_prepare(const struct so_rest_in *in, const struct so_snapshot *snaps
     struct so_rest_op *op = so_alloc_zero(arena, sizeof(*op));
     if (op == NULL)
         return so_err_oom(err);
+    op->range_total = -1;
     op->settings = settings;
     op->snapshot = snapshot;
     op->who = in->who;

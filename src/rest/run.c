@@ -157,7 +157,7 @@ static int find_total(const struct so_rest_op *op, struct so_conn *conn, int64_t
     return SO_OK;
 }
 
-static int run_read(const struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
+static int run_read(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
                     struct so_err *err)
 {
     int64_t rows = 0, total = -1, offset = op->plan.top.offset;
@@ -170,6 +170,7 @@ static int run_read(const struct so_rest_op *op, struct so_conn *conn, struct so
         return rc;
     if (total >= 0 && offset > total) {
         rc = so_fail_http(err, PGRST103);
+        op->range_total = total;
         so_err_details(err, "An offset of %lld was requested, but there are only %lld rows.", (long long)offset,
                        (long long)total);
         return rc;
