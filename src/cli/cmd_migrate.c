@@ -94,6 +94,17 @@ static int run(void *arg, struct so_conn *conn, struct so_err *err)
     return rc;
 }
 
+static int look(struct request *r, struct so_db *db, struct so_err *err)
+{
+    struct so_conn *conn;
+    int rc = so_db_reader_take(db, &conn, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = run(r, conn, err);
+    so_db_reader_give(db, conn);
+    return rc;
+}
+
 static int with_database(struct request *r, struct so_err *err)
 {
     struct so_db *db = NULL;
@@ -103,10 +114,13 @@ static int with_database(struct request *r, struct so_err *err)
     so_buf_put(&folder, r->config->database_path, (size_t)(slash - r->config->database_path));
     int rc = folder.len == 0 ? SO_OK : so_fs_make_directories(so_buf_cstr(&folder), 0700, err);
     so_buf_deinit(&folder);
+    /* A server may have the database: to look at it needs no writer, unless there is nothing to look at yet. */
+    const struct so_db_options options = {.read_only =
+                                              strcmp(r->action, "apply") != 0 && so_fs_exists(r->config->database_path)};
     if (rc == SO_OK)
-        rc = so_db_open(r->config->database_path, NULL, &db, err);
+        rc = so_db_open(r->config->database_path, &options, &db, err);
     if (rc == SO_OK)
-        rc = so_db_migrate(db, run, r, err);
+        rc = options.read_only ? look(r, db, err) : so_db_migrate(db, run, r, err);
     so_db_close(db);
     return rc;
 }

@@ -6,6 +6,7 @@
  * its own, commits them all with one fsync, and only then calls their done(): acknowledged means durable.
  * The writer alone checkpoints, too (readers never do, not even when they close): SQLite before 3.51.3 can corrupt a WAL
  * when two connections write or checkpoint at the same instant (sqlite.org/wal.html#walresetbug).
+ * For the same reason one process at a time has a writer: so_db_open() in a second one is SO_EBUSY, unless it is read only.
  *
  * PostgreSQL, at a URL (these calls block; what an event loop calls is pg_pool.h):
  *   readers: connections that are read only, each outside a transaction until somebody opens one

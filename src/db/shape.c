@@ -202,20 +202,34 @@ static void call_object(sqlite3_context *context, int count, sqlite3_value **arg
     sqlite3_result_subtype(context, JSON_SUBTYPE);
 }
 
-static void step_rows(sqlite3_context *context, int count, sqlite3_value **args)
+/* The array so far, ready for one more; NULL, and an error as the result, when there is none to be had. */
+static struct so_buf *next_element(sqlite3_context *context)
 {
     struct so_buf *b = sqlite3_aggregate_context(context, sizeof(*b));
-    const struct so_shape *shape = shape_of(context, count, args);
-    if (shape == NULL)
-        return;
     if (b == NULL) {
         sqlite3_result_error_nomem(context);
-        return;
+        return NULL;
     }
     if (b->max == 0) /* zeroed by SQLite: the first row */
         so_buf_init(b, NESTED_MAX);
     so_buf_putc(b, b->len == 0 ? '[' : ',');
-    put_arguments(shape, args + 1, b);
+    return b;
+}
+
+static void step_rows(sqlite3_context *context, int count, sqlite3_value **args)
+{
+    const struct so_shape *shape = shape_of(context, count, args);
+    struct so_buf *b = shape == NULL ? NULL : next_element(context);
+    if (b != NULL)
+        put_arguments(shape, args + 1, b);
+}
+
+static void step_values(sqlite3_context *context, int count, sqlite3_value **args)
+{
+    const struct so_shape *shape = shape_of(context, count, args);
+    struct so_buf *b = shape == NULL ? NULL : next_element(context);
+    if (b != NULL)
+        put_cell(b, &shape->fields[0], args[1], sqlite3_value_type(args[1]));
 }
 
 /* Called, too, when the statement ends before its time: nothing leaks. */
@@ -236,6 +250,7 @@ int so_shape_register(struct so_sqlite *conn)
     static const struct so_sql_function FUNCTIONS[] = {
         {"so_object", -1, SQLITE_DIRECTONLY | SQLITE_SUBTYPE, call_object, NULL, NULL},
         {"so_rows", -1, SQLITE_DIRECTONLY | SQLITE_SUBTYPE, NULL, step_rows, final_rows},
+        {"so_values", 2, SQLITE_DIRECTONLY | SQLITE_SUBTYPE, NULL, step_values, final_rows},
     };
     return so_sqlite_add_functions(conn, FUNCTIONS, COUNT_OF(FUNCTIONS));
 }

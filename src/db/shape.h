@@ -1,8 +1,9 @@
 /* shape.h: how the columns of a result become a JSON object: one writer for the rows of a statement and for the rows nested
- * in them.  Nested rows come from three SQL functions on every connection of ours:
+ * in them.  Nested rows come from SQL functions on every connection of ours:
  *
  *   so_object(?shape, c0, c1, ...)  one row as a JSON object             (to-one embedding, in a scalar subquery)
  *   so_rows(?shape, c0, c1, ...)    an aggregate: a JSON array of objects, [] for none  (to-many embedding)
+ *   so_values(?shape, c0)           the same of bare values               (a column of a to-many resource that is spread)
  *   so_now()                        the statement's time in stored form
  *
  * where ?shape is bound with so_stmt_bind_pointer(st, n, shape, SO_SHAPE_KIND). */

@@ -56,6 +56,9 @@ void so_sqlite_cache_deinit(struct so_sqlite *conn);
 void so_sqlite_reset_all(struct so_sqlite *conn);
 
 /* sqlite_writer.c */
+/* sqlite_lock.c: SO_EBUSY when another process writes this file. */
+int so_sqlite_lock(const char *path, int *out_fd, struct so_err *err) SO_MUST_CHECK;
+void so_sqlite_unlock(int fd); /* -1 is fine */
 int so_sqlite_writer_open(const struct so_db_setup *setup, struct so_writer **out, struct so_err *err) SO_MUST_CHECK;
 void so_sqlite_writer_close(struct so_writer *base);
 

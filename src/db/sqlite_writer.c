@@ -43,6 +43,7 @@ struct writer {
     struct so_db_job **taken; /* batch_max of them, the thread's own */
     struct task *batch;       /* the same jobs, each with its state */
     size_t batch_len;
+    int lock;         /* descriptor of the file that says this process is the one that writes; -1: none */
     int checkpointed; /* pages of the WAL that a checkpoint has seen */
     pthread_t thread;
     bool is_running; /* the thread was started */
@@ -307,7 +308,10 @@ int so_sqlite_writer_open(const struct so_db_setup *setup, struct so_writer **ou
     so_writer_init(&w->base, setup->options.queue_max);
     w->statement_ns = setup->statement_ns;
     w->batch_max = setup->options.batch_max;
-    int rc = so_sqlite_open(setup->url, SO_CONN_WRITER, &w->conn, err);
+    w->lock = -1;
+    int rc = so_sqlite_lock(setup->url, &w->lock, err);
+    if (rc == SO_OK)
+        rc = so_sqlite_open(setup->url, SO_CONN_WRITER, &w->conn, err);
     if (rc != SO_OK)
         goto fail;
     w->taken = so_calloc(w->batch_max, sizeof(struct so_db_job *));
@@ -337,6 +341,7 @@ void so_sqlite_writer_close(struct so_writer *base)
         sqlite3_wal_checkpoint_v2(w->conn->sqlite, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
         so_conn_close(&w->conn->base);
     }
+    so_sqlite_unlock(w->lock);
     so_free(w->taken);
     so_free(w->batch);
     so_writer_deinit(base);

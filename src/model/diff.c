@@ -309,6 +309,14 @@ static int compare_indexes(struct so_planner *p, struct so_table_diff *d)
     return rc;
 }
 
+/* The rows of a table made anew have other numbers, and the index of a renamed one another name. */
+static int compare_search(struct so_planner *p, struct so_table_diff *d)
+{
+    int rc = so_search_look(d->table, d->old == NULL ? d->table->name : d->old->name, p->conn, &d->search, p->err);
+    d->search.fits &= !d->search.wanted || (d->old != NULL && !d->rebuild && !so_diff_renames_table(d));
+    return rc;
+}
+
 int so_diff_make(struct so_planner *p, const struct so_table *table, struct so_table_diff *d)
 {
     d->table = table;
@@ -332,6 +340,8 @@ int so_diff_compare(struct so_planner *p, struct so_table_diff *d)
     if (d->old != NULL)
         compare_primary_key(d);
     int rc = compare_indexes(p, d);
+    if (rc == SO_OK)
+        rc = compare_search(p, d);
     return rc == SO_OK ? so_buf_check(&d->reasons, "the migration", p->err) : rc;
 }
 

@@ -93,6 +93,20 @@ static int return_value(struct reader *r, struct so_function *f, const struct so
     return SO_OK;
 }
 
+/* "type/subtype" of RFC 6838's characters, without parameters. */
+static bool is_media_type(struct so_str text)
+{
+    size_t slashes = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c != '\0' && strchr(".+-_", c) != NULL);
+        slashes += c == '/' && i > 0 && i + 1 < text.n;
+        if (!letter && c != '/')
+            return false;
+    }
+    return slashes == 1;
+}
+
 static int read_returns_schema(struct reader *r, struct so_function *f, const struct so_json *schema)
 {
     struct so_str type = so_json_get_str(schema, SO_STR("type"));
@@ -106,6 +120,10 @@ static int read_returns_schema(struct reader *r, struct so_function *f, const st
         return read_columns(r, schema, one, &f->columns, &f->column_count);
     }
     f->returns = is_array && items != NULL ? SO_RETURNS_VALUES : SO_RETURNS_VALUE;
+    if (f->returns == SO_RETURNS_VALUE)
+        f->media_type = so_json_get_str(schema, SO_STR("contentMediaType"));
+    if (f->media_type.p != NULL && !is_media_type(f->media_type))
+        return FAIL(r, f, "\"contentMediaType\" should be a media type as image/png");
     return return_value(r, f, schema, one);
 }
 

@@ -14,6 +14,7 @@
 #include "model/fields.h"
 #include "model/place.h"
 #include "model/policy.h"
+#include "model/search.h"
 
 enum { TABLE_NAME_MAX = 63, MODEL_MEMORY_MAX = 512 << 20 };
 
@@ -257,6 +258,8 @@ static int read_table(struct loader *l, struct so_table *table)
         rc = read_required(l, table, &at);
     if (rc == SO_OK)
         rc = read_primary_key(l, table, &at);
+    if (rc == SO_OK)
+        rc = so_search_check(table, &at, l->err);
     if (rc == SO_OK)
         rc = read_column_lists(l, table, "x-indexes", &at, &table->indexes, &table->index_count);
     if (rc == SO_OK)

@@ -20,7 +20,9 @@ enum so_step_kind {
     SO_STEP_DROP_COLUMN,
     SO_STEP_REBUILD_TABLE, /* SQLite cannot alter a type, NOT NULL, default or foreign key in place: make anew, copy, swap */
     SO_STEP_CREATE_INDEX,
-    SO_STEP_DROP_INDEX
+    SO_STEP_DROP_INDEX,
+    SO_STEP_CREATE_SEARCH, /* the full text index of a table's x-search columns */
+    SO_STEP_DROP_SEARCH
 };
 
 struct so_step {

@@ -92,7 +92,8 @@ struct so_function {
     const struct so_function_column *args;
     size_t arg_count;
     enum so_returns returns;
-    struct so_str table; /* of ROWS; empty: `columns` say what they hold */
+    struct so_str media_type; /* of VALUE: contentMediaType, in which the value can be had as it is; empty: none */
+    struct so_str table;      /* of ROWS; empty: `columns` say what they hold */
     const struct so_function_column *columns;
     size_t column_count;
     bool definer;     /* it reads past the policies */

@@ -1,7 +1,7 @@
 /* plan.c: the steps from what the database is to what the model says, in the order in which they run:
  *
- *   rename tables, columns -> drop indexes -> rebuild tables -> add, drop columns -> create tables -> create indexes
- *   -> drop tables
+ *   drop search indexes -> rename tables, columns -> drop indexes -> rebuild tables -> add, drop columns -> create tables
+ *   -> create indexes -> create search indexes -> drop tables
  *
  * After the renames every step speaks of tables and columns by their new names.  What is dropped goes last, so that what
  * referred to it has been changed before. */
@@ -96,6 +96,23 @@ static int step_create_index(struct so_planner *p, const struct so_table_diff *d
     return add_step(p, step, sql, NULL);
 }
 
+static int step_drop_search(struct so_planner *p, const struct so_table_diff *d, struct so_buf *sql)
+{
+    struct so_str name = d->old == NULL ? d->table->name : d->old->name;
+    so_search_put_drop(sql, name);
+    struct so_step step = {.kind = SO_STEP_DROP_SEARCH, .table = name};
+    step.summary = so_arena_printf(p->arena, "%.*s: drop search index", SO_STR_ARG(name));
+    return add_step(p, step, sql, NULL);
+}
+
+static int step_create_search(struct so_planner *p, const struct so_table_diff *d, struct so_buf *sql)
+{
+    so_search_put_create(sql, d->table);
+    struct so_step step = {.kind = SO_STEP_CREATE_SEARCH, .table = d->table->name};
+    step.summary = so_arena_printf(p->arena, "%.*s: create search index", SO_STR_ARG(d->table->name));
+    return add_step(p, step, sql, NULL);
+}
+
 static int step_add_column(struct so_planner *p, const struct so_table_diff *d, size_t f, struct so_buf *sql)
 {
     const struct so_field_rule *field = &d->table->fields[f];
@@ -158,6 +175,12 @@ static int step_create_table(struct so_planner *p, const struct so_table_diff *d
     return add_step(p, step, sql, NULL);
 }
 
+static bool has_search(const struct so_planner *p, const struct so_relation *r)
+{
+    struct so_str name = so_arena_printf(p->arena, SO_SEARCH_PREFIX "%.*s" SO_SEARCH_SUFFIX, SO_STR_ARG(r->name));
+    return so_catalog_find(p->catalog, name) != NULL;
+}
+
 static int step_drop_table(struct so_planner *p, const struct so_relation *r, struct so_buf *sql)
 {
     int64_t rows = 0;
@@ -169,6 +192,10 @@ static int step_drop_table(struct so_planner *p, const struct so_relation *r, st
     if (rows > 0)
         so_buf_printf(&loss, "%" PRId64 " %s in %.*s", rows, rows == 1 ? "row is" : "rows are", SO_STR_ARG(r->name));
     so_buf_reset(sql);
+    if (has_search(p, r)) {
+        so_search_put_drop(sql, r->name);
+        so_buf_lit(sql, ";\n");
+    }
     so_buf_lit(sql, "DROP TABLE ");
     so_sql_put_name(sql, r->name);
     struct so_step step = {.kind = SO_STEP_DROP_TABLE, .table = r->name};
@@ -190,6 +217,16 @@ static int rename_phase(struct so_planner *p, struct so_table_diff *d, struct so
             rc = step_rename_column(p, d, f, sql);
     }
     return rc;
+}
+
+static int drop_search_phase(struct so_planner *p, struct so_table_diff *d, struct so_buf *sql)
+{
+    return d->search.any && !d->search.fits ? step_drop_search(p, d, sql) : SO_OK;
+}
+
+static int create_search_phase(struct so_planner *p, struct so_table_diff *d, struct so_buf *sql)
+{
+    return d->search.wanted && !d->search.fits ? step_create_search(p, d, sql) : SO_OK;
 }
 
 static int drop_index_phase(struct so_planner *p, struct so_table_diff *d, struct so_buf *sql)
@@ -353,7 +390,8 @@ static int make_diffs(struct so_planner *p)
 static int make_steps(struct so_planner *p)
 {
     static int (*const PHASES[])(struct so_planner *, struct so_table_diff *, struct so_buf *) = {
-        rename_phase, drop_index_phase, rebuild_phase, column_phase, create_phase, create_index_phase};
+        drop_search_phase, rename_phase, drop_index_phase,   rebuild_phase,
+        column_phase,      create_phase, create_index_phase, create_search_phase};
     int rc = SO_OK;
     for (size_t i = 0; rc == SO_OK && i < COUNT_OF(PHASES); i++)
         rc = each_table(p, PHASES[i]);

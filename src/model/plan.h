@@ -9,6 +9,7 @@
 
 #include "model/ddl.h"
 #include "model/migrate.h"
+#include "model/search.h"
 
 struct so_planner {
     const struct so_model *model;
@@ -35,6 +36,7 @@ struct so_table_diff {
     const struct so_index **unused; /* ours, or in the way: to be dropped */
     size_t unused_count;
     bool rebuild;
+    struct so_search_state search;
     struct so_buf reasons; /* what differs, for the summary; until the plan is made */
 };
 

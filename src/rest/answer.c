@@ -23,7 +23,8 @@ bool so_rest_is_header(struct so_str name, struct so_str value)
 
 void so_rest_put_content_type(const struct so_rest_op *op, struct so_rest_out *out)
 {
-    so_rest_put_header(out, SO_STR("Content-Type"), so_media_type(op->request.media));
+    struct so_str raw = op->request.raw_type;
+    so_rest_put_header(out, SO_STR("Content-Type"), raw.n > 0 ? raw : so_media_type(op->request.media));
     if (op->request.named_schema)
         so_rest_put_header(out, SO_STR("Content-Profile"), so_plan_schema(&op->plan));
 }
@@ -108,7 +109,7 @@ int so_rest_put_preferences(const struct so_rest_op *op, struct so_rest_out *out
     const struct so_prefer *p = &op->request.prefer;
     enum so_verb verb = op->request.verb;
     bool writes = verb != SO_VERB_READ, creates = verb == SO_VERB_INSERT, sets = creates || verb == SO_VERB_UPDATE;
-    bool changes = verb == SO_VERB_UPDATE || verb == SO_VERB_DELETE;
+    bool changes = verb == SO_VERB_UPDATE || verb == SO_VERB_DELETE || op->request.resource == SO_RESOURCE_FUNCTION;
     const struct {
         int value;
         const char *const *names;

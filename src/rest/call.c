@@ -205,6 +205,9 @@ int so_call_plan(struct so_rest_plan *p, const struct so_request *request)
         return so_fail_http(p->err, SQL_MAY_NOT_CALL, SO_STR_ARG(request->name));
     if (r->function->is_write && !request->is_call)
         return so_fail_http(p->err, SQL_READ_ONLY);
+    bool is_set = r->function->returns == SO_RETURNS_ROWS || r->function->returns == SO_RETURNS_VALUES;
+    if (request->prefer.max_affected >= 0 && request->prefer.handling == SO_HANDLING_STRICT && !is_set)
+        return so_fail_http(p->err, PGRST128);
     int rc = plan_args(p, request, r->function);
     return rc == SO_OK ? plan_given(p, r->entity->relation) : rc;
 }

@@ -33,7 +33,12 @@ static bool sqlite_json_path(const struct so_json_step *steps, struct so_text *o
 }
 
 #define RANGES "it has no range types"
-#define SEARCH "full text search needs an index that the schema file does not ask for yet"
+/* By the key, since a policy's subquery has no rowid. */
+#define SEARCH "($k) IN (SELECT $K FROM main.$t WHERE rowid IN (SELECT rowid FROM main.$x WHERE $x MATCH $v))"
+#define SEARCH_ROW                                                                                                          \
+    {                                                                                                                       \
+        .sql = SEARCH, .exact = "CASE WHEN $c IS NOT NULL THEN " SEARCH " END", .convert = so_search_convert                \
+    }
 
 const struct so_dialect so_dialect_sqlite = {
     .name = "sqlite",
@@ -66,10 +71,10 @@ const struct so_dialect so_dialect_sqlite = {
             [SO_OP_NXR] = {.missing = RANGES},
             [SO_OP_NXL] = {.missing = RANGES},
             [SO_OP_ADJ] = {.missing = RANGES},
-            [SO_OP_FTS] = {.missing = SEARCH},
-            [SO_OP_PLFTS] = {.missing = SEARCH},
-            [SO_OP_PHFTS] = {.missing = SEARCH},
-            [SO_OP_WFTS] = {.missing = SEARCH},
+            [SO_OP_FTS] = SEARCH_ROW,
+            [SO_OP_PLFTS] = SEARCH_ROW,
+            [SO_OP_PHFTS] = SEARCH_ROW,
+            [SO_OP_WFTS] = SEARCH_ROW,
         },
     .is =
         {
@@ -124,6 +129,8 @@ const struct so_dialect so_dialect_sqlite = {
     .nulls_are_smallest = true,
     .object = "so_object(",
     .rows = "so_rows(",
+    .values = "so_values(",
+    .explain = "EXPLAIN QUERY PLAN ",
     .input_rows = "so_input(",
     .input_value = "so_value(",
     .input_has = "so_has(",

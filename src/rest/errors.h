@@ -44,6 +44,9 @@
     SO_EINVAL, 400, "PGRST128",                                                                                             \
         "Function must return SETOF or TABLE when max-affected preference is used with handling=strict"
 #define PGRST127            SO_EINVAL, 400, "PGRST127", "Feature not implemented"
+#define PGRST128                                                                                                            \
+    SO_EINVAL, 400, "PGRST128",                                                                                             \
+        "Function must return SETOF or TABLE when max-affected preference is used with handling=strict"
 
 /* ---- what it names ---- */
 #define PGRST200 SO_ENOTFOUND, 400, "PGRST200", "Could not find a relationship between '%.*s' and '%.*s' in the schema cache"
@@ -65,11 +68,13 @@
 #define SQL_NO_COLUMN   SO_ENOTFOUND, 400, "42703", "column %.*s.%.*s does not exist"
 #define SQL_NO_CONFLICT                                                                                                     \
     SO_EINVAL, 400, "42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification"
-#define SQL_NO_JSON  SO_EINVAL, 404, "42883", "operator does not exist: %s -> unknown"
-#define SQL_JSON     SO_EINVAL, 400, "22P02", "invalid input syntax for type json"
-#define SQL_ARRAY    SO_EINVAL, 400, "22P02", "malformed array literal: \"%.*s\""
-#define SQL_OPERATOR SO_EINVAL, 404, "42883", "operator does not exist: %s %s unknown"
-#define SQL_POLICY   SO_EDENIED, 403, "42501", "new row violates row-level security policy for table \"%.*s\""
+#define SQL_NO_JSON     SO_EINVAL, 404, "42883", "operator does not exist: %s -> unknown"
+#define SQL_TSQUERY     SO_EINVAL, 400, "42601", "syntax error in tsquery: \"%.*s\""
+#define SQL_NO_LANGUAGE SO_EINVAL, 400, "42704", "text search configuration \"%.*s\" does not exist"
+#define SQL_JSON        SO_EINVAL, 400, "22P02", "invalid input syntax for type json"
+#define SQL_ARRAY       SO_EINVAL, 400, "22P02", "malformed array literal: \"%.*s\""
+#define SQL_OPERATOR    SO_EINVAL, 404, "42883", "operator does not exist: %s %s unknown"
+#define SQL_POLICY      SO_EDENIED, 403, "42501", "new row violates row-level security policy for table \"%.*s\""
 #define SQL_POLICY_UPSERT                                                                                                   \
     SO_EDENIED, 403, "42501", "new row violates row-level security policy (USING expression) for table \"%.*s\""
 #define SQL_MAY_NOT_CALL SO_EDENIED, 403, "42501", "permission denied for function %.*s"

@@ -24,6 +24,10 @@ int so_pg_make(struct so_rest_op *op) SO_MUST_CHECK;
 int so_pg_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
               struct so_err *err) SO_MUST_CHECK;
 
+/* explain.c: how the statement would run, in its place. */
+int so_explain_prepare(struct so_rest_op *op, struct so_err *err) SO_MUST_CHECK;
+int so_explain_run(const struct so_rest_op *op, struct so_stmt *st, struct so_rest_out *out, struct so_buf *body,
+                   struct so_err *err) SO_MUST_CHECK;
 /* root.c: the document at "/": the tables that the caller may see. */
 void so_rest_write_root(const struct so_rest_op *op, struct so_buf *body);
 /* answer.c: headers. */

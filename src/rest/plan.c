@@ -109,6 +109,7 @@ static const struct {
 static int set_aggregate(struct so_rest_plan *p, struct so_node *node, const struct so_select *item, struct so_out *out)
 {
     out->aggregate = item->aggregate;
+    out->is_aggregate = true;
     node->has_aggregates = true;
     if (!p->settings->aggregates)
         return so_fail_http(p->err, PGRST123);
@@ -135,6 +136,7 @@ static int add_count(struct so_rest_plan *p, struct so_node *node, const struct 
     out->kind = SO_OUT_COUNT;
     out->aggregate = SO_AGG_COUNT;
     out->alias = item->alias;
+    out->is_aggregate = true;
     out->field.type = SO_TYPE_INTEGER;
     int rc = set_aggregate_cast(p, item->aggregate_cast, out);
     return rc != SO_OK ? rc : name_out(p, out, item->alias.p != NULL ? item->alias : SO_STR("count"));
@@ -213,7 +215,7 @@ static int add_embed(struct so_rest_plan *p, struct so_node *child, struct outs 
     return name_out(p, out, child->alias.p != NULL ? child->alias : child->name);
 }
 
-static int add_spread(struct so_rest_plan *p, struct so_node *child, struct outs *outs)
+static int add_spread(struct so_rest_plan *p, struct so_node *node, struct so_node *child, struct outs *outs)
 {
     if (p->dialect->resolves_itself) { /* the statement reads the child's own outputs */
         struct so_out *out = add_out(p, outs);
@@ -223,10 +225,10 @@ static int add_spread(struct so_rest_plan *p, struct so_node *child, struct outs
         out->child = child;
         return SO_OK;
     }
-    if (!so_link_is_to_one(&child->link)) {
+    bool to_one = so_link_is_to_one(&child->link);
+    if (!to_one && child->has_aggregates) {
         int rc = so_fail_http(p->err, PGRST127);
-        so_err_details(p->err, "'%.*s' is a to-many resource: only to-one resources can be spread on this database",
-                       SO_STR_ARG(child->name));
+        so_err_details(p->err, "Aggregates are not implemented for one-to-many or many-to-many spreads.");
         return rc;
     }
     for (const struct so_out *inner = child->outs; inner != NULL; inner = inner->next) {
@@ -237,6 +239,12 @@ static int add_spread(struct so_rest_plan *p, struct so_node *child, struct outs
         out->child = child;
         out->inner = inner;
         out->field = inner->field;
+        out->is_aggregate = inner->is_aggregate;
+        node->has_aggregates |= inner->is_aggregate;
+        if (to_one)
+            continue;
+        out->field.kind = SO_FIELD_JSON;
+        out->element = (struct so_shape){&inner->field, 1, false};
     }
     return SO_OK;
 }
@@ -271,7 +279,7 @@ static int add_children(struct so_rest_plan *p, struct so_node *node, const stru
             continue;
         int rc = make_child(p, node, item, end);
         if (rc == SO_OK)
-            rc = (*end)->is_spread ? add_spread(p, *end, outs) : add_embed(p, *end, outs);
+            rc = (*end)->is_spread ? add_spread(p, node, *end, outs) : add_embed(p, *end, outs);
         if (rc != SO_OK)
             return rc;
         end = &(*end)->next;

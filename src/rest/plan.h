@@ -72,7 +72,7 @@ enum so_out_kind {
     SO_OUT_STAR,   /* all of its columns, as the database has them */
     SO_OUT_COUNT,  /* count() of the rows */
     SO_OUT_EMBED,  /* an object or an array */
-    SO_OUT_SPREAD, /* a column of a to-one resource, in the parent's row */
+    SO_OUT_SPREAD, /* a column of an embedded resource in the parent's row: of a to-many one, an array */
 };
 struct so_out {
     enum so_out_kind kind;
@@ -85,6 +85,8 @@ struct so_out {
     struct so_str alias;                          /* p == NULL: none */
     const struct so_node *child;
     const struct so_out *inner; /* SPREAD: the child's own */
+    bool is_aggregate;          /* counts or sums over the node's rows, as what is spread from a to-one resource does */
+    struct so_shape element;    /* SPREAD of a to-many resource: inner's field */
     struct so_field field;
     const struct so_out *next;
 };

@@ -95,6 +95,21 @@ static void take_profile(struct so_request *r, const struct headers *h)
     r->named_schema = r->profile.p != NULL;
 }
 
+/* A plan may be refused later, and a function may have a type of its own: until then nothing is wrong (prepare.c). */
+static int choose_media(struct so_request *r, struct so_str accept, struct so_err *err)
+{
+    struct so_err none = SO_ERR_INIT;
+    int rc = so_media_choose(accept, r->resource == SO_RESOURCE_ROOT, &r->media, &r->explain, &none);
+    r->accept = accept;
+    if (rc == SO_OK)
+        return SO_OK;
+    r->media = SO_MEDIA_NONE;
+    if (r->explain.asked || r->resource == SO_RESOURCE_FUNCTION)
+        return SO_OK;
+    *err = none;
+    return rc;
+}
+
 static const struct so_select *everything(void)
 {
     static const struct so_select STAR = {.kind = SO_SELECT_STAR};
@@ -125,7 +140,7 @@ int so_request_parse(const struct so_rest_in *in, struct so_arena *arena, struct
         rc = so_prefer_check(&out->prefer, headers.invalid, err);
     if (rc != SO_OK || out->verb == SO_VERB_INFO)
         return rc;
-    rc = so_media_choose(headers.accept, out->resource == SO_RESOURCE_ROOT, &out->media, err);
+    rc = choose_media(out, headers.accept, err);
     if (rc == SO_OK && out->resource != SO_RESOURCE_ROOT)
         rc = so_query_parse(out, in->query, err);
     if (rc == SO_OK)

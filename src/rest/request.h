@@ -151,7 +151,22 @@ enum so_media {
     SO_MEDIA_OBJECT,
     SO_MEDIA_OBJECT_STRIPPED,
     SO_MEDIA_CSV,
-    SO_MEDIA_OPENAPI
+    SO_MEDIA_OPENAPI,
+    SO_MEDIA_RAW, /* what a function gives, as it is, of a type of its own */
+    SO_MEDIA_NONE /* nothing that can be had everywhere was asked for */
+};
+/* application/vnd.pgrst.plan: how the answer would be found, instead of the answer. */
+enum so_explain_option {
+    SO_EXPLAIN_ANALYZE = 1,
+    SO_EXPLAIN_VERBOSE = 2,
+    SO_EXPLAIN_SETTINGS = 4,
+    SO_EXPLAIN_BUFFERS = 8,
+    SO_EXPLAIN_WAL = 16
+};
+struct so_explain {
+    bool asked, as_json;
+    enum so_media media; /* of the answer */
+    unsigned options;    /* enum so_explain_option */
 };
 /* "application/json; charset=utf-8" */
 struct so_str so_media_type(enum so_media media);
@@ -209,7 +224,10 @@ struct so_request {
     bool has_columns;
     struct so_name *columns, *on_conflict;
     struct so_prefer prefer;
+    struct so_str accept; /* the header */
     enum so_media media;
+    struct so_explain explain;
+    struct so_str raw_type; /* of SO_MEDIA_RAW */
     bool named_schema;     /* Accept-Profile or Content-Profile was given */
     struct so_str profile; /* ... and names this schema; p == NULL: none */
     enum so_content content;
@@ -248,7 +266,13 @@ int so_prefer_parse(struct so_arena *arena, struct so_str value, struct so_prefe
 /* A timezone that the database does not have is no preference. */
 int so_prefer_settle(struct so_prefer *p, const struct so_map *timezones, struct so_err *err) SO_MUST_CHECK;
 int so_prefer_check(const struct so_prefer *p, struct so_str invalid, struct so_err *err) SO_MUST_CHECK;
-int so_media_choose(struct so_str accept, bool root, enum so_media *out, struct so_err *err) SO_MUST_CHECK;
+/* PGRST107 when there is none; *out_explain is not asked unless a plan is at least as welcome. */
+int so_media_choose(struct so_str accept, bool root, enum so_media *out, struct so_explain *out_explain,
+                    struct so_err *err) SO_MUST_CHECK;
+struct so_text;
+void so_explain_put_type(const struct so_explain *e, struct so_text *out); /* its media type */
+/* Whether a client takes `type` and asks for it by its name, and for no other one more. */
+bool so_media_prefers(struct so_str accept, struct so_str type);
 
 struct so_str so_content_type(enum so_content content);
 /* is_call: of a function, which may take the whole body as a text. */

@@ -78,12 +78,16 @@ static void put_one(const struct so_rest_op *op, struct so_stmt *st, struct so_b
         so_shape_put_row(&op->plan.top.shape, st, 0, body);
 }
 
+static bool is_raw(const struct so_rest_op *op) { return op->request.media == SO_MEDIA_RAW; }
+
 static int put_row(const struct so_rest_op *op, struct so_stmt *st, int64_t index, struct so_buf *body, struct so_err *err)
 {
     if (op->request.media == SO_MEDIA_CSV)
         return so_rest_put_csv(op, st, false, body, err);
     if (is_single(op)) {
-        if (index == 0) /* a second row is an error; it is only counted */
+        if (index == 0 && is_raw(op))
+            so_buf_put_str(body, so_stmt_text(st, 0));
+        else if (index == 0) /* a second row is an error; it is only counted */
             put_one(op, st, body);
         return SO_OK;
     }
@@ -117,6 +121,18 @@ static int check_singular(const struct so_rest_op *op, int64_t rows, struct so_e
     return rc;
 }
 
+/* Prefer: max-affected, of updates, deletes and functions. */
+static int check_affected(const struct so_rest_op *op, int64_t rows, struct so_err *err)
+{
+    const struct so_prefer *p = &op->request.prefer;
+    bool changes = op->request.verb == SO_VERB_UPDATE || op->request.verb == SO_VERB_DELETE || op->plan.top.routine != NULL;
+    if (!changes || p->max_affected < 0 || p->handling != SO_HANDLING_STRICT || rows <= p->max_affected)
+        return SO_OK;
+    int rc = so_fail_http(err, PGRST124);
+    so_err_details(err, "The query affects %lld rows", (long long)rows);
+    return rc;
+}
+
 /* ---- reads ---- */
 
 static int read_rows(const struct so_rest_op *op, struct so_conn *conn, int64_t *out_rows, struct so_buf *body,
@@ -140,7 +156,7 @@ static int read_rows(const struct so_rest_op *op, struct so_conn *conn, int64_t 
     so_stmt_done(st);
     if (!op->request.head)
         end_rows(op, body);
-    if (!op->request.head && rows == 0 && is_single(op) && !so_media_is_object(op->request.media))
+    if (!op->request.head && rows == 0 && is_single(op) && !so_media_is_object(op->request.media) && !is_raw(op))
         so_buf_lit(body, "null"); /* a function that gave nothing */
     *out_rows = rows;
     return rc == SO_OK ? so_buf_check(body, "the answer", err) : rc;
@@ -164,6 +180,8 @@ static int run_read(struct so_rest_op *op, struct so_conn *conn, struct so_rest_
     int rc = read_rows(op, conn, &rows, body, err);
     if (rc == SO_OK)
         rc = check_singular(op, rows, err);
+    if (rc == SO_OK)
+        rc = check_affected(op, rows, err);
     if (rc == SO_OK && op->count.text.p != NULL)
         rc = find_total(op, conn, rows, &total, err);
     if (rc != SO_OK)
@@ -392,24 +410,13 @@ static int check_refused_upsert(const struct so_rest_op *op, const struct writte
     return so_fail_http(err, SQL_POLICY_UPSERT, SO_STR_ARG(op->plan.top.entity->relation->name));
 }
 
-static int check_affected(const struct so_rest_op *op, const struct written *w, struct so_err *err)
-{
-    const struct so_prefer *p = &op->request.prefer;
-    bool changes = op->request.verb == SO_VERB_UPDATE || op->request.verb == SO_VERB_DELETE;
-    if (!changes || p->max_affected < 0 || p->handling != SO_HANDLING_STRICT || w->rows <= p->max_affected)
-        return SO_OK;
-    int rc = so_fail_http(err, PGRST124);
-    so_err_details(err, "The query affects %lld rows", (long long)w->rows);
-    return rc;
-}
-
 static int check_written(const struct so_rest_op *op, const struct written *w, struct so_err *err)
 {
     int rc = check_refused_upsert(op, w, err);
     if (rc == SO_OK)
         rc = check_singular(op, w->rows, err);
     if (rc == SO_OK)
-        rc = check_affected(op, w, err);
+        rc = check_affected(op, w->rows, err);
     if (rc == SO_OK && op->request.verb == SO_VERB_PUT && w->rows != 1)
         rc = so_fail_http(err, PGRST115);
     return rc;
@@ -491,6 +498,18 @@ static int run_root(const struct so_rest_op *op, struct so_rest_out *out, struct
     return so_buf_check(body, "the answer", err);
 }
 
+static int run_explained(const struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
+                         struct so_err *err)
+{
+    struct so_stmt *st;
+    int rc = open_statement(op, conn, op->call.text.p != NULL ? &op->call : &op->sql, &st, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = so_explain_run(op, st, out, body, err);
+    so_stmt_done(st);
+    return rc;
+}
+
 int so_rest_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
                 struct so_err *err)
 {
@@ -500,8 +519,10 @@ int so_rest_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out 
         return run_info(op, out);
     if (op->request.resource == SO_RESOURCE_ROOT)
         return run_root(op, out, body, err);
+    if (op->request.explain.asked && op->plan.dialect->run == NULL)
+        return run_explained(op, conn, out, body, err);
     int rc = op->plan.dialect->run != NULL      ? op->plan.dialect->run(op, conn, out, body, err)
-             : op->plan.top.routine != NULL           ? run_function(op, conn, out, body, err)
+             : op->plan.top.routine != NULL     ? run_function(op, conn, out, body, err)
              : op->request.verb == SO_VERB_READ ? run_read(op, conn, out, body, err)
                                                 : run_write(op, conn, out, body, err);
     out->violations = op->plan.violations;

@@ -10,6 +10,7 @@
  * Parameters have explicit numbers.  :auth_uid, :auth_role and :auth_jwt, which policies use by name, are the numbers 1 to
  * 3: a common table expression that nobody reads names them first, wherever in the text they are used. SQLite's RETURNING
  * sees the written row under the table's own name only, so the target of a write has no alias. */
+#include "model/search.h"
 #include "rest/sql_int.h"
 
 #define IDENTITY "WITH so_who(uid, role, jwt) AS (SELECT :auth_uid, :auth_role, :auth_jwt) "
@@ -107,6 +108,7 @@ struct layers {
     int count;
     const struct so_node *node;
     const struct so_expr *expr;
+    const struct so_out *spread;  /* what is innermost instead of expr, when not NULL */
     const struct so_param *value; /* $v */
     int value_number;             /* 0 until it is used: a template may use it twice */
 };
@@ -118,6 +120,28 @@ static void add_layer(struct layers *l, const char *template)
 }
 
 static void put_layer(struct so_sqlb *b, struct layers *l, int level);
+static void put_spread_value(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out);
+
+/* The primary key's columns, with the node's alias or bare. */
+static void put_key(struct so_sqlb *b, const struct so_node *node, bool qualified)
+{
+    const struct so_relation *r = node->entity->relation;
+    for (size_t i = 0; r->primary != NULL && i < r->primary->column_count; i++) {
+        const struct so_column *column = &r->columns[r->primary->columns[i]];
+        so_text_c(&b->text, i > 0 ? ", " : "");
+        if (qualified)
+            put_column(b, node, column);
+        else
+            so_text_name(&b->text, column->name);
+    }
+}
+
+static void put_index_name(struct so_sqlb *b, struct so_str table)
+{
+    so_text_lit(&b->text, "\"" SO_SEARCH_PREFIX);
+    so_text_str(&b->text, table); /* of a schema file: letters, digits and '_' */
+    so_text_lit(&b->text, SO_SEARCH_SUFFIX "\"");
+}
 
 static void put_slot(struct so_sqlb *b, struct layers *l, int level, char slot)
 {
@@ -128,6 +152,10 @@ static void put_slot(struct so_sqlb *b, struct layers *l, int level, char slot)
         so_sqlb_put_number(b, l->value_number);
         break;
     case 'p': put_param(b, &(struct so_param){.kind = SO_PARAM_TEXT, .text = l->expr->path}); break;
+    case 't': so_text_name(&b->text, l->node->entity->relation->name); break;
+    case 'k': put_key(b, l->node, true); break;
+    case 'K': put_key(b, l->node, false); break;
+    case 'x': put_index_name(b, l->node->entity->relation->name); break;
     default: put_layer(b, l, level + 1); break;
     }
 }
@@ -136,7 +164,10 @@ static void put_layer(struct so_sqlb *b, struct layers *l, int level)
 {
     const char *template = l->templates[level];
     if (template == NULL) {
-        put_entity_column(b, l->node, l->expr->column);
+        if (l->spread != NULL)
+            put_spread_value(b, l->node, l->spread);
+        else
+            put_entity_column(b, l->node, l->expr->column);
         return;
     }
     for (const char *dollar; (dollar = strchr(template, '$')) != NULL; template = dollar + 2) {
@@ -269,7 +300,7 @@ static void put_compare(struct so_sqlb *b, const struct so_node *node, const str
         put_json_compare(b, node, c);
         return;
     }
-    add_layer(&l, op->sql);
+    add_layer(&l, b->nots > 0 && op->exact != NULL ? op->exact : op->sql);
     if (op->is_ordering && is_decimal(&c->expr))
         add_layer(&l, b->dialect->decimal_order);
     add_layer(&l, path_template(b, &c->expr, op->is_set ? AS_WRITTEN : AS_VALUE));
@@ -291,6 +322,7 @@ static void put_list(struct so_sqlb *b, const struct so_node *node, const struct
 
 void so_sqlb_put_cond(struct so_sqlb *b, const struct so_node *node, const struct so_cond *c)
 {
+    b->nots += c->negated;
     if (c->negated)
         so_text_lit(&b->text, "NOT (");
     switch (c->kind) {
@@ -305,6 +337,7 @@ void so_sqlb_put_cond(struct so_sqlb *b, const struct so_node *node, const struc
     }
     if (c->negated)
         so_text_char(&b->text, ')');
+    b->nots -= c->negated;
 }
 
 /* The link to the parent (NULL for the top), the node's own conditions, and what !inner asks. */
@@ -368,13 +401,19 @@ static const char *cast_template(const struct so_sqlb *b, enum so_type from, enu
     return from == SO_TYPE_BOOLEAN && to == SO_TYPE_TEXT ? b->dialect->cast_boolean_text : b->dialect->casts[to];
 }
 
+static const char *aggregate_template(const struct so_sqlb *b, const struct so_out *out)
+{
+    return out->kind == SO_OUT_COUNT ? "count(*)" : b->dialect->aggregates[out->aggregate];
+}
+
 /* a->b::int.sum()::text, from the outside in. */
-static void put_plain(struct so_sqlb *b, const struct so_node *node, const struct so_out *out)
+static void put_plain(struct so_sqlb *b, const struct so_node *node, const struct so_out *out, bool aggregated)
 {
     struct layers l = {.node = node, .expr = &out->expr};
-    if (out->has_aggregate_cast)
+    if (aggregated && out->has_aggregate_cast)
         add_layer(&l, b->dialect->casts[out->aggregate_cast]);
-    add_layer(&l, out->kind == SO_OUT_COUNT ? "count(*)" : b->dialect->aggregates[out->aggregate]);
+    if (aggregated)
+        add_layer(&l, aggregate_template(b, out));
     if (out->has_cast)
         add_layer(&l, cast_template(b, out->from, out->cast));
     if (out->kind == SO_OUT_EXPR)
@@ -387,19 +426,66 @@ static void put_out(struct so_sqlb *b, const struct so_node *node, const struct 
     switch (out->kind) {
     case SO_OUT_STAR: /* only of a database that resolves it */
     case SO_OUT_EXPR:
-    case SO_OUT_COUNT: put_plain(b, node, out); break;
+    case SO_OUT_COUNT: put_plain(b, node, out, true); break;
     case SO_OUT_EMBED: put_embed(b, node, out->child); break;
     case SO_OUT_SPREAD: put_spread(b, node, out); break;
     }
 }
 
-static void put_spread(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out)
+/* The spread column itself, without what aggregates it. */
+static void put_spread_value(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out)
 {
     so_text_lit(&b->text, "(SELECT ");
-    put_out(b, out->child, out->inner);
+    if (out->inner->kind == SO_OUT_SPREAD && out->is_aggregate)
+        put_spread_value(b, out->child, out->inner);
+    else if (out->is_aggregate)
+        put_plain(b, out->child, out->inner, false);
+    else
+        put_out(b, out->child, out->inner);
     put_from(b, out->child);
     put_where(b, out->child, parent);
     so_text_char(&b->text, ')');
+}
+
+/* ...rel(col.sum()) of a to-one resource sums over the parent's rows. */
+static void put_spread_aggregate(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out)
+{
+    struct layers l = {.node = parent, .spread = out};
+    const struct so_out *leaf = out;
+    while (leaf->kind == SO_OUT_SPREAD)
+        leaf = leaf->inner;
+    if (leaf->has_aggregate_cast)
+        add_layer(&l, b->dialect->casts[leaf->aggregate_cast]);
+    add_layer(&l, aggregate_template(b, leaf));
+    put_layer(b, &l, 0);
+}
+
+/* Each column of a to-many resource is an array of its own, all in the same order. */
+static void put_spread_array(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out)
+{
+    const struct so_node *child = out->child;
+    bool nested = needs_inner_select(child);
+    so_text_lit(&b->text, "(SELECT ");
+    so_text_c(&b->text, b->dialect->values);
+    put_shape(b, &out->element);
+    so_text_c(&b->text, nested ? ", c0) FROM (SELECT " : ", ");
+    put_out(b, child, out->inner);
+    so_text_c(&b->text, nested ? " AS c0" : ")");
+    put_from(b, child);
+    put_where(b, child, parent);
+    if (nested)
+        put_tail(b, child);
+    so_text_c(&b->text, nested ? "))" : ")");
+}
+
+static void put_spread(struct so_sqlb *b, const struct so_node *parent, const struct so_out *out)
+{
+    if (!so_link_is_to_one(&out->child->link))
+        put_spread_array(b, parent, out);
+    else if (out->is_aggregate)
+        put_spread_aggregate(b, parent, out);
+    else
+        put_spread_value(b, parent, out);
 }
 
 /* named: AS c0, c1, ... for the select around it. */
@@ -426,7 +512,7 @@ static void put_group(struct so_sqlb *b, const struct so_node *node)
     const char *before = " GROUP BY ";
     size_t position = 1;
     for (const struct so_out *out = node->outs; node->has_aggregates && out != NULL; out = out->next, position++) {
-        if (out->kind == SO_OUT_COUNT || out->aggregate != SO_AGG_NONE)
+        if (out->is_aggregate)
             continue;
         so_text_c(&b->text, before);
         so_text_u64(&b->text, position);

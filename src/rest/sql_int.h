@@ -15,6 +15,7 @@ struct so_sqlb {
     int input; /* number of the body's parameter, 0 until it is used */
     int args;  /* the same of a function's arguments */
     int given; /* ... and of the rows that its statement returned */
+    int nots;  /* around the condition that is being written */
 };
 
 void so_sqlb_start(struct so_sqlb *b, struct so_rest_plan *p);

@@ -206,6 +206,8 @@ int so_value_convert(struct so_rest_plan *p, struct so_cond *c, const struct so_
         so_err_details(p->err, "The operator '%s' is not available on this database: %s", so_op_name(f->op), op->missing);
         return rc;
     }
+    if (op->convert != NULL)
+        return op->convert(p, c, f, text);
     if (op->pattern != NULL)
         return convert_pattern(p, c, text);
     if (op->is_set)

@@ -208,3 +208,22 @@ describe("init, migrate, serve", () => {
     await server.stop();
   });
 });
+
+describe("two processes and one database", () => {
+  it("a second server, or a migration, is refused, and looking is not", async () => {
+    const server = await Server.start();
+    try {
+      const env = { PORT: "0", SOCLE_ANON_KEY: "sb_publishable_tests_0123456789abcdef" };
+      for (const command of [["dev", server.dir], ["serve", server.dir], ["migrate", "apply", server.dir]]) {
+        const { code, err } = socle(command, { env });
+        assert.equal(code, 1, `${command[0]}: ${err}`);
+        assert.match(err, new RegExp(`another process \\(pid ${server.child.pid}\\) writes the database .*socle.db`));
+        assert.match(err, /stop it first/);
+      }
+      assert.equal(socle(["migrate", "status", server.dir], { env }).code, 0);
+      assert.equal((await server.fetch("/rest/v1/books?select=count()")).status, 200);
+    } finally {
+      await server.stop();
+    }
+  });
+});

@@ -237,7 +237,7 @@ static void the_bookstore_is_made(void **state)
     bench_must_migrate(db, bench_data("bookstore"), false);
     assert_string_equal(bench_get(db, "SELECT group_concat(name) FROM _socle_tables"), "authors,books");
     assert_string_equal(bench_get(db, "SELECT group_concat(summary) FROM _socle_migrations"),
-                        "authors: create table,books: create table");
+                        "authors: create table,books: create table,authors: create search index");
     assert_string_equal(bench_get(db, "SELECT group_concat(name) FROM pragma_index_list('books') WHERE origin = 'c'"),
                         "books_author_id_idx");
     bench_sql(db, "INSERT INTO authors (name) VALUES ('a'), ('b');"

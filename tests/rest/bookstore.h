@@ -60,6 +60,12 @@ static const struct {
                "\"seller_id\": {\"type\": \"integer\", \"x-references\": \"people.id\"},"
                "\"buyer_id\": {\"type\": \"integer\", \"x-references\": \"people.id\"}}, \"required\": [\"id\"],"
                "\"x-primary-key\": [\"id\"], " OPEN "}"},
+    {"articles",
+     "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"},"
+     "\"head\": {\"type\": \"string\", \"x-search\": true}, \"body\": {\"type\": \"string\", \"x-search\": true},"
+     "\"plain\": {\"type\": \"string\"}, \"author_id\": {" UID ", \"x-references\": \"authors.id\", \"x-on-delete\":"
+     "\"cascade\"}}, \"required\": [\"id\"], \"x-primary-key\": [\"id\"],"
+     "\"x-policies\": {\"select\": \"plain is null\", \"insert\": \"true\", \"update\": \"true\", \"delete\": \"true\"}}"},
     {"vault", "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"}, \"isbn\": {\"type\": \"string\","
               "\"x-references\": \"books.isbn\"}}, \"required\": [\"id\"], \"x-primary-key\": [\"id\"]}"},
     {"diary", "{\"type\": \"object\", \"properties\": {\"id\": {\"type\": \"integer\"}, \"line\": {\"type\": \"string\"},"
@@ -107,6 +113,12 @@ static const struct {
      "[\"authenticated\"]} */ UPDATE books SET title = :title WHERE isbn = :isbn AND owner_id = auth.uid() RETURNING *"},
     {"forget", "/* {\"security\": \"definer\", \"volatility\": \"write\", \"roles\": [\"authenticated\"]} */"
                "DELETE FROM diary WHERE owner_id = auth.uid()"},
+    {"page",
+     "/* {\"params\": {\"properties\": {\"to\": {\"type\": \"string\"}}}, \"returns\": {\"type\": \"string\","
+     "\"contentMediaType\": \"text/html\"}, \"roles\": [\"anon\"]} */ SELECT '<b>' || :to || '</b>' WHERE :to <> 'nobody'"},
+    {"dot",
+     "/* {\"returns\": {\"type\": \"string\", \"contentEncoding\": \"base64\", \"contentMediaType\": \"image/x-dot\"},"
+     "\"roles\": [\"anon\"]} */ SELECT zeroblob(3)"},
     {"private", "/* {\"returns\": {\"type\": \"integer\"}} */ SELECT 1"},
 };
 
@@ -128,6 +140,12 @@ static const char ROWS[] =
     "INSERT INTO book_tags(isbn, tag_id) VALUES ('111', 1), ('111', 2), ('222', 2);"
     "INSERT INTO people(id, name, boss_id) VALUES (1, 'Root', NULL), (2, 'Leaf', 1), (3, 'Bud', 1);"
     "INSERT INTO orders(id, seller_id, buyer_id) VALUES (1, 2, 3);"
+    "INSERT INTO articles(id, head, body, plain, author_id) VALUES"
+    " (1, 'It''s kind of fun to do the impossible', 'walt', NULL, 'aaaaaaaa-0000-4000-8000-000000000003'),"
+    " (2, 'But also fun to do what is possible', NULL, NULL, 'aaaaaaaa-0000-4000-8000-000000000003'),"
+    " (3, 'Fat cats ate rats', 'A rat-eating cat, the fat one', NULL, NULL),"
+    " (4, NULL, 'fun', NULL, NULL), (5, 'fun nobody may see', 'fun', 'hidden', NULL),"
+    " (6, 'café — straße', 'words', NULL, NULL);"
     "INSERT INTO vault(id, isbn) VALUES (1, '111');"
     "INSERT INTO diary(id, line, owner_id) VALUES (1, 'mine', '" ANN "'), (2, 'his', '" BOB "');"
     "INSERT INTO notes(id, diary_id) VALUES (1, 1), (2, 2);"

