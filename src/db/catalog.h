@@ -88,6 +88,7 @@ struct so_proc {
     size_t param_count;
     bool returns_set, returns_composite, returns_void;
     struct so_str return_schema, return_name; /* the type's, or of a row type the relation's */
+    struct so_str media_type; /* of a value whose type is a domain named "text/plain"; n == 0: none */
     enum so_volatility volatility;
     const struct so_proc_setting *settings; /* SET clauses that Socle repeats before the call: statement_timeout */
     uint64_t known_to;

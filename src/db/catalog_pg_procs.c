@@ -32,8 +32,10 @@ static const struct so_str PROCS = SO_STR_INIT(
     " WHEN 'pg_catalog.bpchar'::pg_catalog.regtype THEN 'character varying'"
     " WHEN 'pg_catalog.bpchar[]'::pg_catalog.regtype THEN 'character varying[]'"
     " ELSE pg_catalog.format_type(a.type, NULL) END,"
-    " (a.idx <= p.pronargs - p.pronargdefaults)::int, a.variadic::int, pg_catalog.array_to_string(p.proconfig, E'\\n')"
+    " (a.idx <= p.pronargs - p.pronargdefaults)::int, a.variadic::int, pg_catalog.array_to_string(p.proconfig, E'\\n'),"
+    " CASE WHEN rt.typtype = 'd' AND rt.typname ~ '^([A-Za-z0-9.-]+/[A-Za-z0-9.+-]+|[*]/[*])$' THEN rt.typname END"
     " FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
+    " JOIN pg_catalog.pg_type rt ON rt.oid = p.prorettype"
     " JOIN bases b ON b.oid = p.prorettype JOIN pg_catalog.pg_type t ON t.oid = b.base"
     " JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace"
     " LEFT JOIN pg_catalog.pg_class tc ON tc.oid = t.typrelid"
@@ -111,6 +113,8 @@ static int start_proc(struct so_pg_reading *r, struct so_stmt *st, struct procs 
         rc = so_pg_copy(r, st, 7, &proc->return_name);
     for (size_t i = 0; rc == SO_OK && i < COUNT_OF(TEXTS); i++)
         rc = so_pg_copy(r, st, (int)i + 1, TEXTS[i]);
+    if (rc == SO_OK)
+        rc = so_pg_copy(r, st, 15, &proc->media_type);
     if (rc == SO_OK && !so_stmt_is_null(st, 14))
         rc = add_settings(r, so_stmt_text(st, 14), proc);
     proc->returns_set = so_stmt_i64(st, 4) != 0;

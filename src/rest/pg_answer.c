@@ -256,12 +256,34 @@ static int answer(struct so_rest_op *op, const struct result *r, struct so_rest_
     return rc == SO_OK ? put_status(r->status, out, err) : rc;
 }
 
+/* The plan's lines instead of the answer. */
+static int answer_plan(struct so_rest_op *op, struct so_stmt *st, struct so_rest_out *out, struct so_buf *body,
+                       struct so_err *err)
+{
+    struct so_text type;
+    bool has_row = true;
+    int rc = SO_OK;
+    while (rc == SO_OK && (rc = so_stmt_step(st, &has_row, err)) == SO_OK && has_row) {
+        so_buf_put_str(body, so_stmt_text(st, 0));
+        so_buf_putc(body, '\n');
+    }
+    so_text_init(&type, op->arena, 128);
+    so_explain_put_type(&op->request.explain, &type);
+    if (rc == SO_OK && type.failed)
+        rc = so_err_oom(err);
+    out->status = 200;
+    so_rest_put_header(out, SO_STR("Content-Type"), so_text_get(&type));
+    return rc == SO_OK ? so_buf_check(body, "the plan", err) : rc;
+}
+
 int so_rest_answer(struct so_rest_op *op, struct so_stmt *const *answers, struct so_rest_out *out, struct so_buf *body,
                    struct so_err *err)
 {
     struct result r = {.total = -1};
     *out = (struct so_rest_out){.status = 500};
     op->plan.err = err;
+    if (op->request.explain.asked)
+        return answer_plan(op, answers[op->pg->main], out, body, err);
     int rc = take_main(op, answers[op->pg->main], &r, body, err);
     if (rc == SO_OK && op->pg->explain != SIZE_MAX)
         rc = take_explain(op, answers[op->pg->explain], &r, err);
