@@ -9,8 +9,8 @@
 #include "core/fs.h"
 #include "core/log.h"
 #include "core/map.h"
-#include "json/write.h"
 #include "db/db.h"
+#include "json/write.h"
 
 enum kind { TEXT, COUNT, FLAG, CHOICE };
 

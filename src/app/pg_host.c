@@ -1,9 +1,8 @@
 /* pg_host.c: what the pool asks of its event loop (db/pg_pool.h: struct so_pg_host), by uv_poll and one uv_timer.
  *
- * A socket may be closed as soon as nobody watches it, and another one may then get its number.  So each watch is a handle of
- * its own: the old one is stopped at once and closed when libuv gets to it.
- * Requests of one turn of the loop are sent together: the first one corks the pool, uv_check, which libuv calls when all
- * sockets were read, uncorks it. */
+ * A socket may be closed as soon as nobody watches it, and another one may then get its number.  So each watch is a handle
+ * of its own: the old one is stopped at once and closed when libuv gets to it. Requests of one turn of the loop are sent
+ * together: the first one corks the pool, uv_check, which libuv calls when all sockets were read, uncorks it. */
 #include "app/pg_host.h"
 
 #include <uv.h>

@@ -356,18 +356,14 @@ static int identify_foreign(struct so_auth *auth, struct so_auth_cache *cache, s
         *out = (struct so_identity){.role = role};
         return SO_OK;
     }
-    int rc = find_kept(auth, cache, bearer, now, &facts)
-                 ? SO_OK
-                 : verify_or_refuse(auth, cache, bearer, now, arena, &facts, err);
+    int rc =
+        find_kept(auth, cache, bearer, now, &facts) ? SO_OK : verify_or_refuse(auth, cache, bearer, now, arena, &facts, err);
     if (rc != SO_OK)
         return rc;
     if (facts.role.p != NULL && !find_role(facts.role, &role))
         role = SO_ROLE_AUTHENTICATED;
-    *out = (struct so_identity){.role = role,
-                                .role_name = facts.role,
-                                .uid = facts.sub,
-                                .claims = facts.claims,
-                                .session_id = facts.session_id};
+    *out = (struct so_identity){
+        .role = role, .role_name = facts.role, .uid = facts.sub, .claims = facts.claims, .session_id = facts.session_id};
     return SO_OK;
 }
 

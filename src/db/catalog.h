@@ -67,7 +67,7 @@ struct so_relation {
     const struct so_computed *const *computed;
     size_t computed_count;
     uint64_t known_to; /* the roles that may know of it: so_catalog_role_bit() */
-    bool internal; /* never served: Socle's own ("_socle_...", "auth_..."), and what is in no served schema */
+    bool internal;     /* never served: Socle's own ("_socle_...", "auth_..."), and what is in no served schema */
 };
 
 /* A function of the database (PostgreSQL). */
@@ -88,11 +88,11 @@ struct so_proc {
     size_t param_count;
     bool returns_set, returns_composite, returns_void;
     struct so_str return_schema, return_name; /* the type's, or of a row type the relation's */
-    struct so_str media_type; /* of a value whose type is a domain named "text/plain"; n == 0: none */
+    struct so_str media_type;                 /* of a value whose type is a domain named "text/plain"; n == 0: none */
     enum so_volatility volatility;
     const struct so_proc_setting *settings; /* SET clauses that Socle repeats before the call: statement_timeout */
     uint64_t known_to;
-    const struct so_proc *next;             /* of the same name: overloads, fewest parameters first */
+    const struct so_proc *next; /* of the same name: overloads, fewest parameters first */
 };
 
 /* What a client names with Accept-Profile and Content-Profile. */
@@ -115,10 +115,10 @@ enum so_engine { SO_ENGINE_SQLITE, SO_ENGINE_POSTGRES };
 struct so_catalog {
     struct so_arena arena;
     enum so_engine engine;
-    struct so_map by_name;                      /* of the first schema: -> struct so_relation */
-    const struct so_schema *schemas;            /* those that are served, as they were asked for; none on SQLite */
+    struct so_map by_name;           /* of the first schema: -> struct so_relation */
+    const struct so_schema *schemas; /* those that are served, as they were asked for; none on SQLite */
     size_t schema_count;
-    struct so_map timezones;                    /* that can be asked for; PostgreSQL is asked itself */
+    struct so_map timezones; /* that can be asked for; PostgreSQL is asked itself */
     const struct so_role_settings *roles;
     struct so_str *known_roles; /* what known_to's bits mean */
     size_t known_role_count;

@@ -88,16 +88,17 @@ int so_pg_positions(struct so_pg_reading *r, struct so_str oid, struct so_str nu
 /* ---- relations and columns ---- */
 
 /* pg_relation_is_updatable() answers with a bit per command: 1 << CMD_UPDATE, CMD_INSERT, CMD_DELETE. */
-static const struct so_str RELATIONS = SO_STR_INIT(
-    "SELECT c.oid::text, n.nspname, c.relname, (c.relkind IN ('v','m'))::int,"
-    " CASE WHEN c.relkind IN ('r','p') THEN 28 WHEN c.relkind IN ('v','f') THEN pg_catalog.pg_relation_is_updatable(c.oid, true)"
-    " ELSE 0 END, d.description, (n.nspname = ANY($1::text[]))::int"
-    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    " LEFT JOIN pg_catalog.pg_description d ON d.objoid = c.oid AND d.objsubid = 0"
-    " AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass"
-    " WHERE c.relkind IN ('r','p','v','m','f') AND NOT c.relispartition"
-    " AND n.nspname NOT IN ('pg_catalog','information_schema','pg_toast') AND n.nspname !~ '^pg_(toast_)?temp_'"
-    " ORDER BY n.nspname, c.relname");
+static const struct so_str RELATIONS =
+    SO_STR_INIT("SELECT c.oid::text, n.nspname, c.relname, (c.relkind IN ('v','m'))::int,"
+                " CASE WHEN c.relkind IN ('r','p') THEN 28 WHEN c.relkind IN ('v','f') THEN "
+                "pg_catalog.pg_relation_is_updatable(c.oid, true)"
+                " ELSE 0 END, d.description, (n.nspname = ANY($1::text[]))::int"
+                " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                " LEFT JOIN pg_catalog.pg_description d ON d.objoid = c.oid AND d.objsubid = 0"
+                " AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+                " WHERE c.relkind IN ('r','p','v','m','f') AND NOT c.relispartition"
+                " AND n.nspname NOT IN ('pg_catalog','information_schema','pg_toast') AND n.nspname !~ '^pg_(toast_)?temp_'"
+                " ORDER BY n.nspname, c.relname");
 enum { CAN_UPDATE = 1 << 2, CAN_INSERT = 1 << 3, CAN_DELETE = 1 << 4 };
 
 static int add_relation(struct so_pg_reading *r, struct so_stmt *st, void *unused)
@@ -127,27 +128,27 @@ static int add_relation(struct so_pg_reading *r, struct so_stmt *st, void *unuse
 }
 
 /* What a column is written as: a domain's default is the domain's, an identity column has one that cannot be named. */
-static const struct so_str COLUMNS = SO_STR_INIT(
-    "WITH RECURSIVE bases(oid, base) AS ("
-    " SELECT t.oid, t.oid FROM pg_catalog.pg_type t WHERE t.typbasetype = 0"
-    " UNION ALL SELECT t.oid, b.base FROM bases b JOIN pg_catalog.pg_type t ON t.typbasetype = b.oid)"
-    " SELECT a.attrelid::text, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),"
-    " pg_catalog.format_type(b.base, NULL), (a.attnotnull OR (t.typtype = 'd' AND t.typnotnull))::int,"
-    " (a.attgenerated <> '' OR a.attidentity = 'a')::int,"
-    " CASE WHEN t.typbasetype <> 0 AND d.adbin IS NULL THEN pg_catalog.pg_get_expr(t.typdefaultbin, 0)"
-    " WHEN a.attidentity = 'd' THEN pg_catalog.format('nextval(%L)', pg_catalog.pg_get_serial_sequence("
-    "pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname))"
-    " WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,"
-    " s.description, a.attnum::text"
-    " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
-    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN bases b ON b.oid = t.oid"
-    " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
-    " LEFT JOIN pg_catalog.pg_description s ON s.objoid = a.attrelid AND s.objsubid = a.attnum"
-    " AND s.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass"
-    " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r','p','v','m','f') AND NOT c.relispartition"
-    " AND n.nspname NOT IN ('pg_catalog','information_schema','pg_toast')"
-    " ORDER BY a.attrelid, a.attnum");
+static const struct so_str COLUMNS =
+    SO_STR_INIT("WITH RECURSIVE bases(oid, base) AS ("
+                " SELECT t.oid, t.oid FROM pg_catalog.pg_type t WHERE t.typbasetype = 0"
+                " UNION ALL SELECT t.oid, b.base FROM bases b JOIN pg_catalog.pg_type t ON t.typbasetype = b.oid)"
+                " SELECT a.attrelid::text, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),"
+                " pg_catalog.format_type(b.base, NULL), (a.attnotnull OR (t.typtype = 'd' AND t.typnotnull))::int,"
+                " (a.attgenerated <> '' OR a.attidentity = 'a')::int,"
+                " CASE WHEN t.typbasetype <> 0 AND d.adbin IS NULL THEN pg_catalog.pg_get_expr(t.typdefaultbin, 0)"
+                " WHEN a.attidentity = 'd' THEN pg_catalog.format('nextval(%L)', pg_catalog.pg_get_serial_sequence("
+                "pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname))"
+                " WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,"
+                " s.description, a.attnum::text"
+                " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
+                " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN bases b ON b.oid = t.oid"
+                " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
+                " LEFT JOIN pg_catalog.pg_description s ON s.objoid = a.attrelid AND s.objsubid = a.attnum"
+                " AND s.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+                " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r','p','v','m','f') AND NOT c.relispartition"
+                " AND n.nspname NOT IN ('pg_catalog','information_schema','pg_toast')"
+                " ORDER BY a.attrelid, a.attnum");
 
 struct columns {
     struct so_relation *relation; /* whose columns are coming */
@@ -225,10 +226,11 @@ static int read_relations(struct so_pg_reading *r)
 
 /* ---- keys ---- */
 
-static const struct so_str UNIQUES = SO_STR_INIT(
-    "SELECT conrelid::text, conname, (contype = 'p')::int, pg_catalog.array_to_string(conkey, ' ') FROM pg_catalog.pg_constraint"
-    " WHERE contype IN ('p','u') AND connamespace <> 'pg_catalog'::pg_catalog.regnamespace ORDER BY conrelid, contype, conname");
-
+static const struct so_str UNIQUES =
+    SO_STR_INIT("SELECT conrelid::text, conname, (contype = 'p')::int, pg_catalog.array_to_string(conkey, ' ') FROM "
+                "pg_catalog.pg_constraint"
+                " WHERE contype IN ('p','u') AND connamespace <> 'pg_catalog'::pg_catalog.regnamespace ORDER BY conrelid, "
+                "contype, conname");
 
 /* A relation's indexes come together; a longer array takes the place of the one before. */
 static int add_unique(struct so_pg_reading *r, struct so_stmt *st, void *unused)

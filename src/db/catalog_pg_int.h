@@ -14,9 +14,9 @@ struct so_pg_list {
 struct so_pg_reading {
     struct so_conn *conn;
     struct so_catalog *catalog;
-    struct so_arena *arena;     /* the catalog's */
-    struct so_arena scratch;    /* gone when it has been read */
-    struct so_str schemas;      /* those that are served, as an array literal: $1 of every query */
+    struct so_arena *arena;      /* the catalog's */
+    struct so_arena scratch;     /* gone when it has been read */
+    struct so_str schemas;       /* those that are served, as an array literal: $1 of every query */
     struct so_pg_list relations; /* struct so_relation, while they may change */
     struct so_pg_list keys;      /* struct so_foreign_key */
     struct so_pg_list views;     /* struct so_pg_view (catalog_pg_views.c) */

@@ -17,7 +17,8 @@ static const struct so_str PROCS = SO_STR_INIT(
     " SELECT p.oid, COALESCE(a.name, '') AS name, a.type, COALESCE(a.mode, 'i') = 'v' AS variadic,"
     " row_number() OVER (PARTITION BY p.oid ORDER BY a.ord) AS idx"
     " FROM pg_catalog.pg_proc p,"
-    " LATERAL ROWS FROM (pg_catalog.unnest(p.proargnames), pg_catalog.unnest(COALESCE(p.proallargtypes, p.proargtypes::oid[])),"
+    " LATERAL ROWS FROM (pg_catalog.unnest(p.proargnames), pg_catalog.unnest(COALESCE(p.proallargtypes, "
+    "p.proargtypes::oid[])),"
     " pg_catalog.unnest(p.proargmodes)) WITH ORDINALITY AS a(name, type, mode, ord)"
     " WHERE a.type IS NOT NULL AND COALESCE(a.mode, 'i') IN ('i','b','v')),"
     " callable AS (SELECT oid, count(*) FILTER (WHERE name = '') = 0 OR (count(*) = 1 AND bool_and(type IN ("
@@ -53,8 +54,8 @@ struct procs {
 };
 
 /* Repeated before the call, as the reference does by default: they govern the transaction, not the function's body alone. */
-static const char *const HOISTED[] = {"statement_timeout=", "plan_filter.statement_cost_limit=",
-                                      "default_transaction_isolation="};
+static const char *const HOISTED[] = {
+    "statement_timeout=", "plan_filter.statement_cost_limit=", "default_transaction_isolation="};
 
 int so_pg_add_setting(struct so_pg_reading *r, struct so_str line, const struct so_proc_setting **head)
 {
@@ -167,11 +168,11 @@ static int add_proc_row(struct so_pg_reading *r, struct so_stmt *st, void *arg)
 
 /* ---- computed relationships ---- */
 
-static const struct so_str COMPUTED = SO_STR_INIT(
-    "SELECT n.nspname, p.proname, a.typrelid::text, t.typrelid::text, (NOT p.proretset OR p.prorows = 1)::int"
-    " FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
-    " JOIN pg_catalog.pg_type a ON a.oid = p.proargtypes[0] JOIN pg_catalog.pg_type t ON t.oid = p.prorettype"
-    " WHERE p.pronargs = 1 AND a.typrelid <> 0 AND t.typrelid <> 0 ORDER BY n.nspname, p.proname, p.oid");
+static const struct so_str COMPUTED =
+    SO_STR_INIT("SELECT n.nspname, p.proname, a.typrelid::text, t.typrelid::text, (NOT p.proretset OR p.prorows = 1)::int"
+                " FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
+                " JOIN pg_catalog.pg_type a ON a.oid = p.proargtypes[0] JOIN pg_catalog.pg_type t ON t.oid = p.prorettype"
+                " WHERE p.pronargs = 1 AND a.typrelid <> 0 AND t.typrelid <> 0 ORDER BY n.nspname, p.proname, p.oid");
 
 static int add_computed(struct so_pg_reading *r, struct so_stmt *st, void *unused)
 {

@@ -8,13 +8,13 @@
 
 /* What ALTER ROLE ... SET says, for roles that we may become: settings that such a role may change itself, and those that we
  * were given the right to. */
-static const struct so_str ROLES = SO_STR_INIT(
-    "SELECT a.rolname, s.line FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles a ON a.oid = m.roleid"
-    " CROSS JOIN LATERAL pg_catalog.unnest(a.rolconfig) AS s(line)"
-    " JOIN pg_catalog.pg_settings g ON g.name = split_part(s.line, '=', 1)"
-    " WHERE m.member = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)"
-    " AND (g.context = 'user' OR (pg_catalog.current_setting('server_version_num')::int >= 150000"
-    " AND pg_catalog.has_parameter_privilege(current_user, g.name, 'SET'))) ORDER BY a.rolname");
+static const struct so_str ROLES =
+    SO_STR_INIT("SELECT a.rolname, s.line FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles a ON a.oid = m.roleid"
+                " CROSS JOIN LATERAL pg_catalog.unnest(a.rolconfig) AS s(line)"
+                " JOIN pg_catalog.pg_settings g ON g.name = split_part(s.line, '=', 1)"
+                " WHERE m.member = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)"
+                " AND (g.context = 'user' OR (pg_catalog.current_setting('server_version_num')::int >= 150000"
+                " AND pg_catalog.has_parameter_privilege(current_user, g.name, 'SET'))) ORDER BY a.rolname");
 
 static int add_role_setting(struct so_pg_reading *r, struct so_stmt *st, void *unused)
 {
@@ -41,9 +41,9 @@ static int add_role_setting(struct so_pg_reading *r, struct so_stmt *st, void *u
 
 enum { KNOWN_ROLES_MAX = 64 }; /* a bit each; roles beyond get no suggestions */
 
-static const struct so_str MEMBERSHIPS = SO_STR_INIT(
-    "SELECT rolname FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(current_user, oid, 'MEMBER')"
-    " AND rolname !~ '^pg_' ORDER BY rolname = current_user, rolname LIMIT 64");
+static const struct so_str MEMBERSHIPS =
+    SO_STR_INIT("SELECT rolname FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(current_user, oid, 'MEMBER')"
+                " AND rolname !~ '^pg_' ORDER BY rolname = current_user, rolname LIMIT 64");
 
 static int add_known_role(struct so_pg_reading *r, struct so_stmt *st, void *unused)
 {

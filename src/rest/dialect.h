@@ -30,7 +30,8 @@ struct so_dialect {
     int (*call_plan)(struct so_rest_plan *p, const struct so_request *request);
     int (*write_plan)(struct so_rest_plan *p);
     int (*make)(struct so_rest_op *op); /* the statements of a plan */
-    int (*run)(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body, struct so_err *err);
+    int (*run)(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
+               struct so_err *err);
     struct so_dialect_operator operators[SO_OP_COUNT];
     const char *is[SO_IS_UNKNOWN + 1];
     /* A JSON path: its parameter's text, and what it finds as JSON, as text, and as a value that sorts. */

@@ -67,8 +67,7 @@ static bool matches(const struct search *s, const struct so_link *l)
         return matches_self(s, l);
     bool by_table = so_str_eq(s->target, l->to->relation->name);
     if (s->hint.p == NULL)
-        return by_table ||
-               (!leads_to_view(l) && (names_constraint(l, s->target) || names_column(l, true, s->target)));
+        return by_table || (!leads_to_view(l) && (names_constraint(l, s->target) || names_column(l, true, s->target)));
     if (!by_table)
         return false;
     if (l->cardinality == SO_MANY_TO_MANY)
@@ -90,7 +89,8 @@ static bool is_overridden(const struct search *s, const struct so_link *l)
 static void consider(struct search *s, const struct so_link *l)
 {
     if (l->to == NULL || (l->cardinality == SO_MANY_TO_MANY && l->junction == NULL) ||
-        (s->plan->schema != NULL && !so_str_eq(is_computed(l) ? l->computed->schema : l->to->relation->schema, s->plan->schema->name)) ||
+        (s->plan->schema != NULL &&
+         !so_str_eq(is_computed(l) ? l->computed->schema : l->to->relation->schema, s->plan->schema->name)) ||
         !matches(s, l) || is_overridden(s, l))
         return;
     if (s->found < FOUND_MAX)
@@ -246,7 +246,7 @@ static void tell_ambiguous(struct search *s)
         so_text_str(&hint, l->to->relation->name);
         so_text_char(&hint, '!');
         so_text_str(&hint, l->cardinality == SO_MANY_TO_MANY ? l->junction->relation->name
-                         : is_computed(l)                    ? l->computed->name
+                           : is_computed(l)                  ? l->computed->name
                                                              : l->key->name);
         so_text_char(&hint, '\'');
     }
@@ -287,12 +287,11 @@ static int fail_none(struct search *s)
     struct so_err *err = s->plan->err;
     struct so_str parent = s->from->relation->name;
     int rc = so_fail_http(err, PGRST200, SO_STR_ARG(parent), SO_STR_ARG(s->target));
-    so_err_details(
-        err,
-        "Searched for a foreign key relationship between '%.*s' and '%.*s'%s%.*s%s in the schema '%.*s', but no "
-        "matches were found.",
-        SO_STR_ARG(parent), SO_STR_ARG(s->target), s->hint.p == NULL ? "" : " using the hint '", (int)s->hint.n,
-        s->hint.p == NULL ? "" : s->hint.p, s->hint.p == NULL ? "" : "'", SO_STR_ARG(so_plan_schema(s->plan)));
+    so_err_details(err,
+                   "Searched for a foreign key relationship between '%.*s' and '%.*s'%s%.*s%s in the schema '%.*s', but no "
+                   "matches were found.",
+                   SO_STR_ARG(parent), SO_STR_ARG(s->target), s->hint.p == NULL ? "" : " using the hint '", (int)s->hint.n,
+                   s->hint.p == NULL ? "" : s->hint.p, s->hint.p == NULL ? "" : "'", SO_STR_ARG(so_plan_schema(s->plan)));
     struct so_str near = so_hint_table(s->plan, s->target);
     if (near.p != NULL)
         so_err_hint(err, "Perhaps you meant '%.*s' instead of '%.*s'.", SO_STR_ARG(near), SO_STR_ARG(s->target));

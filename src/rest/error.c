@@ -1,7 +1,7 @@
 /* error.c: a failure as the answer: status and the body with its four members (PostgREST, Error.hs). */
 #include "rest/op.h"
-#include "json/write.h"
 #include "rest/raise.h"
+#include "json/write.h"
 
 /* SQLSTATE -> status, the longest prefix counts.  What is in no row is the client's fault: 400. */
 static const struct {

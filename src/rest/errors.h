@@ -27,23 +27,23 @@
 #define PGRST111                                                                                                            \
     SO_EDB, 500, "PGRST111",                                                                                                \
         "response.headers guc must be a JSON array composed of objects with a single key and a string value"
-#define PGRST112            SO_EDB, 500, "PGRST112", "response.status guc must be a valid status code"
-#define PGRST114            SO_EINVAL, 400, "PGRST114", "limit/offset querystring parameters are not allowed for PUT"
-#define PGRST115            SO_EINVAL, 400, "PGRST115", "Payload values do not match URL in primary key column(s)"
-#define PGRST116            SO_EINVAL, 406, "PGRST116", "Cannot coerce the result to a single JSON object"
-#define PGRST117            SO_EINVAL, 405, "PGRST117", "Unsupported HTTP method: %.*s"
-#define PGRST118            SO_EINVAL, 400, "PGRST118", "A related order on '%.*s' is not possible"
-#define PGRST120            SO_EINVAL, 400, "PGRST120", "Bad operator on the '%.*s' embedded resource"
-#define PGRST121            SO_EDB, 500, "PGRST121", "Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error"
-#define PGRST122            SO_EINVAL, 400, "PGRST122", "Invalid preferences given with handling=strict"
-#define PGRST123            SO_EDENIED, 400, "PGRST123", "Use of aggregate functions is not allowed"
-#define PGRST124            SO_EINVAL, 400, "PGRST124", "Query result exceeds max-affected preference constraint"
-#define PGRST125            SO_ENOTFOUND, 404, "PGRST125", "Invalid path specified in request URL"
-#define PGRST126            SO_ENOTFOUND, 404, "PGRST126", "Root endpoint metadata is disabled"
+#define PGRST112 SO_EDB, 500, "PGRST112", "response.status guc must be a valid status code"
+#define PGRST114 SO_EINVAL, 400, "PGRST114", "limit/offset querystring parameters are not allowed for PUT"
+#define PGRST115 SO_EINVAL, 400, "PGRST115", "Payload values do not match URL in primary key column(s)"
+#define PGRST116 SO_EINVAL, 406, "PGRST116", "Cannot coerce the result to a single JSON object"
+#define PGRST117 SO_EINVAL, 405, "PGRST117", "Unsupported HTTP method: %.*s"
+#define PGRST118 SO_EINVAL, 400, "PGRST118", "A related order on '%.*s' is not possible"
+#define PGRST120 SO_EINVAL, 400, "PGRST120", "Bad operator on the '%.*s' embedded resource"
+#define PGRST121 SO_EDB, 500, "PGRST121", "Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error"
+#define PGRST122 SO_EINVAL, 400, "PGRST122", "Invalid preferences given with handling=strict"
+#define PGRST123 SO_EDENIED, 400, "PGRST123", "Use of aggregate functions is not allowed"
+#define PGRST124 SO_EINVAL, 400, "PGRST124", "Query result exceeds max-affected preference constraint"
+#define PGRST125 SO_ENOTFOUND, 404, "PGRST125", "Invalid path specified in request URL"
+#define PGRST126 SO_ENOTFOUND, 404, "PGRST126", "Root endpoint metadata is disabled"
 #define PGRST128                                                                                                            \
     SO_EINVAL, 400, "PGRST128",                                                                                             \
         "Function must return SETOF or TABLE when max-affected preference is used with handling=strict"
-#define PGRST127            SO_EINVAL, 400, "PGRST127", "Feature not implemented"
+#define PGRST127 SO_EINVAL, 400, "PGRST127", "Feature not implemented"
 #define PGRST128                                                                                                            \
     SO_EINVAL, 400, "PGRST128",                                                                                             \
         "Function must return SETOF or TABLE when max-affected preference is used with handling=strict"

@@ -10,7 +10,7 @@ struct so_rest_op {
     struct so_sql sql, count, existing; /* text.p == NULL: not needed */
     struct so_sql call;                 /* of a function: runs before sql, which reads what it returned */
     struct so_sql_layout layout;
-    struct so_pg *pg; /* PostgreSQL's statements instead of these; NULL on SQLite */
+    struct so_pg *pg;    /* PostgreSQL's statements instead of these; NULL on SQLite */
     int64_t range_total; /* of a page beyond the end: how many rows there are; -1: another failure */
     const struct so_rest_settings *settings;
     const struct so_snapshot *snapshot;

@@ -88,8 +88,7 @@ static int check_singular(const struct so_rest_op *op, const struct result *r, s
 static int check_affected(const struct so_rest_op *op, const struct result *r, struct so_err *err)
 {
     const struct so_prefer *p = &op->request.prefer;
-    bool changes =
-        op->request.verb == SO_VERB_UPDATE || op->request.verb == SO_VERB_DELETE || op->plan.top.proc != NULL;
+    bool changes = op->request.verb == SO_VERB_UPDATE || op->request.verb == SO_VERB_DELETE || op->plan.top.proc != NULL;
     if (!changes || p->max_affected < 0 || p->handling != SO_HANDLING_STRICT || r->page <= p->max_affected)
         return SO_OK;
     int rc = so_fail_http(err, PGRST124);

@@ -41,8 +41,8 @@ void so_pg_needed_names(const struct so_rest_plan *p, struct so_pg_names *out)
 /* ---- the body of the answer ---- */
 
 struct shape {
-    bool scalar;  /* each row is one value */
-    bool is_one;  /* the function gives one row or value, no list */
+    bool scalar; /* each row is one value */
+    bool is_one; /* the function gives one row or value, no list */
     bool strips;
 };
 
@@ -94,9 +94,10 @@ static void put_location(struct so_sqlb *b)
         so_text_lit(&b->text, "NULL::text");
         return;
     }
-    so_text_lit(&b->text, "CASE WHEN pg_catalog.count(_postgrest_t) = 1 THEN (WITH data AS (SELECT row_to_json(_) AS row FROM "
-                          "pgrst_source AS _ LIMIT 1) SELECT json_agg(json_build_array(d.key, coalesce('eq.' || d.value, "
-                          "'is.null')))::text FROM data CROSS JOIN json_each_text(data.row) AS d WHERE d.key IN (");
+    so_text_lit(&b->text,
+                "CASE WHEN pg_catalog.count(_postgrest_t) = 1 THEN (WITH data AS (SELECT row_to_json(_) AS row FROM "
+                "pgrst_source AS _ LIMIT 1) SELECT json_agg(json_build_array(d.key, coalesce('eq.' || d.value, "
+                "'is.null')))::text FROM data CROSS JOIN json_each_text(data.row) AS d WHERE d.key IN (");
     for (size_t i = 0; i < r->primary->column_count; i++) {
         so_text_c(&b->text, i > 0 ? ", " : "");
         so_pg_put_literal(b, r->columns[r->primary->columns[i]].name);
@@ -158,8 +159,8 @@ static void put_columns(struct so_sqlb *b)
     put_body(b);
     so_text_lit(&b->text, " AS body, nullif(current_setting('response.headers', true), '') AS response_headers, "
                           "nullif(current_setting('response.status', true), '') AS response_status, ");
-    so_text_c(&b->text, p->write.resolution == SO_RESOLUTION_MERGE ? "nullif(current_setting('pgrst.inserted', true), '')"
-                                                                   : "''");
+    so_text_c(&b->text,
+              p->write.resolution == SO_RESOLUTION_MERGE ? "nullif(current_setting('pgrst.inserted', true), '')" : "''");
     so_text_lit(&b->text, " AS response_inserted");
     if (p->write.validates_new_row)
         so_text_lit(&b->text, ", (SELECT json_agg(_) FROM pgrst_source AS _)::text AS written");
@@ -262,9 +263,9 @@ static int end_transaction(struct so_rest_op *op)
     enum so_tx asked = op->settings->tx_override ? prefer->tx : SO_TX_UNSET;
     bool limited = prefer->max_affected >= 0 && prefer->handling == SO_HANDLING_STRICT;
     tx->rolls_back = !tx->reads && (asked == SO_TX_UNSET ? op->settings->tx_rolls_back : asked == SO_TX_ROLLBACK);
-    tx->is_checked |= tx->rolls_back || (!tx->reads && (so_media_is_object(op->request.media) || limited ||
-                                                        op->request.verb == SO_VERB_PUT || op->plan.top.proc != NULL ||
-                                                        op->plan.write.validates_new_row));
+    tx->is_checked |= tx->rolls_back ||
+                      (!tx->reads && (so_media_is_object(op->request.media) || limited || op->request.verb == SO_VERB_PUT ||
+                                      op->plan.top.proc != NULL || op->plan.write.validates_new_row));
     return tx->rolls_back ? so_pg_add_query(op, &CONSTRAINTS) : SO_OK;
 }
 
@@ -278,9 +279,9 @@ static int settle_media(struct so_rest_op *op)
     if (r->explain.asked || (!any && (own.n == 0 || !so_media_prefers(r->accept, own))))
         return r->media == SO_MEDIA_NONE ? so_fail_http(op->plan.err, PGRST107, SO_STR_ARG(so_str_trim(r->accept))) : SO_OK;
     r->media = SO_MEDIA_RAW;
-    r->raw_type = any                                       ? SO_STR("application/octet-stream")
+    r->raw_type = any                                   ? SO_STR("application/octet-stream")
                   : so_str_starts(own, SO_STR("text/")) ? so_arena_printf(op->arena, "%.*s; charset=utf-8", SO_STR_ARG(own))
-                                                            : own;
+                                                        : own;
     return r->raw_type.p == NULL ? so_err_oom(op->plan.err) : SO_OK;
 }
 

@@ -3,9 +3,9 @@
  *     SELECT set_config('search_path', $1, true), ..., set_config('role', $2, true), ...
  *
  * The role's own settings come before the role: they may be ones that only we may change. */
-#include "json/write.h"
 #include "rest/errors.h"
 #include "rest/pg.h"
+#include "json/write.h"
 
 enum { SETTING_MAX = 1 << 20 /* bytes of headers and claims as JSON */ };
 

@@ -4,10 +4,10 @@
  * The body is one parameter whatever it holds; PostgreSQL makes rows of it by the columns' own types:
  *     INSERT INTO t(a, b) SELECT pgrst_body.a, pgrst_body.b FROM (SELECT $1::json AS json_data) pgrst_payload,
  *         LATERAL (SELECT "a", "b" FROM json_to_recordset(json_data) AS _("a" integer, "b" text)) pgrst_body */
-#include "json/write.h"
 #include "rest/errors.h"
 #include "rest/pg.h"
 #include "rest/validate.h"
+#include "json/write.h"
 
 /* ---- the plan ---- */
 
@@ -77,7 +77,7 @@ int so_pg_write_plan(struct so_rest_plan *p)
     enum so_verb verb = p->request->verb;
     bool has_file = p->top.entity->table != NULL;
     int rc = verb == SO_VERB_PUT ? check_put(p) : SO_OK;
-    w->resolution = verb == SO_VERB_PUT ? SO_RESOLUTION_MERGE
+    w->resolution = verb == SO_VERB_PUT      ? SO_RESOLUTION_MERGE
                     : verb == SO_VERB_INSERT ? p->request->prefer.resolution
                                              : SO_RESOLUTION_NONE;
     w->missing_default = verb != SO_VERB_PUT && p->request->prefer.missing == SO_MISSING_DEFAULT;
@@ -145,8 +145,9 @@ static void put_defaulted(struct so_sqlb *b, const struct so_pg_typed *columns, 
 {
     so_text_c(&b->text, object ? "LATERAL (SELECT " : "LATERAL (SELECT jsonb_agg(");
     put_defaults(b, columns, count);
-    so_text_c(&b->text, object ? " || pgrst_payload.json_data AS val) pgrst_json_defs, "
-                               : " || elem) AS val FROM jsonb_array_elements(pgrst_payload.json_data) elem) pgrst_json_defs, ");
+    so_text_c(&b->text, object
+                            ? " || pgrst_payload.json_data AS val) pgrst_json_defs, "
+                            : " || elem) AS val FROM jsonb_array_elements(pgrst_payload.json_data) elem) pgrst_json_defs, ");
 }
 
 static void put_records(struct so_sqlb *b, const struct so_pg_typed *columns, size_t count, bool object, bool defaults)
@@ -169,8 +170,7 @@ static void put_records(struct so_sqlb *b, const struct so_pg_typed *columns, si
     so_text_c(&b->text, count == 0 ? "" : ")");
 }
 
-void so_pg_put_body(struct so_sqlb *b, const struct so_pg_typed *columns, size_t count, bool select, bool one,
-                    bool defaults)
+void so_pg_put_body(struct so_sqlb *b, const struct so_pg_typed *columns, size_t count, bool select, bool one, bool defaults)
 {
     struct so_str body;
     if (so_pg_body_text(b->plan, &body) != SO_OK) {
@@ -235,7 +235,8 @@ static void put_returning(struct so_sqlb *b)
  * 200). */
 static void put_counter(struct so_sqlb *b, bool add)
 {
-    so_text_lit(&b->text, "set_config('pgrst.inserted', (coalesce(nullif(current_setting('pgrst.inserted', true), '')::int, 0) ");
+    so_text_lit(&b->text,
+                "set_config('pgrst.inserted', (coalesce(nullif(current_setting('pgrst.inserted', true), '')::int, 0) ");
     so_text_c(&b->text, add ? "+ 1)::text, true) <> '0'" : "- 1)::text, true) <> '-1'");
 }
 
@@ -294,8 +295,7 @@ static const struct so_pg_typed *typed_sets(struct so_sqlb *b, size_t *out_count
     *out_count = 0;
     b->text.failed |= columns == NULL;
     for (const struct so_set *s = w->sets; columns != NULL && s != NULL; s = s->next)
-        columns[(*out_count)++] =
-            (struct so_pg_typed){s->column->column->name, s->column->column->declared, s->default_sql};
+        columns[(*out_count)++] = (struct so_pg_typed){s->column->column->name, s->column->column->declared, s->default_sql};
     return columns;
 }
 

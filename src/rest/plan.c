@@ -123,8 +123,8 @@ static int set_aggregate(struct so_rest_plan *p, struct so_node *node, const str
 static bool is_count(const struct so_rest_plan *p, const struct so_node *node, const struct so_select *item)
 {
     return item->kind == SO_SELECT_COUNT ||
-           (!p->dialect->resolves_itself && so_str_eq(item->field.name, SO_STR("count")) && item->field.path == NULL && item->aggregate == SO_AGG_NONE &&
-            so_relation_column(node->entity->relation, item->field.name) == NULL);
+           (!p->dialect->resolves_itself && so_str_eq(item->field.name, SO_STR("count")) && item->field.path == NULL &&
+            item->aggregate == SO_AGG_NONE && so_relation_column(node->entity->relation, item->field.name) == NULL);
 }
 
 static int add_count(struct so_rest_plan *p, struct so_node *node, const struct so_select *item, struct outs *outs)

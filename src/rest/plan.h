@@ -37,8 +37,8 @@ struct so_param {
 struct so_expr {
     const struct so_entity_column *column; /* NULL: only the database knows it, a computed column (PostgreSQL) */
     const struct so_field_name *field;     /* as it was asked for */
-    struct so_str path; /* in the database's words; p == NULL: the column itself */
-    bool as_text;       /* the path ends in "->>" */
+    struct so_str path;                    /* in the database's words; p == NULL: the column itself */
+    bool as_text;                          /* the path ends in "->>" */
 };
 
 struct so_node;
@@ -53,7 +53,7 @@ struct so_cond {
     struct so_param value;
     enum so_quantifier quantifier; /* where the database itself has any and all; list are its values */
     const struct so_name *list;
-    struct so_str language; /* of a full text search; p == NULL: the database's */
+    struct so_str language;      /* of a full text search; p == NULL: the database's */
     bool as_json;                /* a comparison of JSON with JSON: data->a=eq.1 */
     const struct so_node *embed; /* EMBED: it has rows */
     struct so_cond *sub, *next;
@@ -80,7 +80,7 @@ struct so_out {
     enum so_aggregate aggregate;
     bool has_cast, has_aggregate_cast;
     enum so_type aggregate_cast;
-    enum so_type cast, from; /* from: the type before the cast */
+    enum so_type cast, from;                      /* from: the type before the cast */
     struct so_str cast_name, aggregate_cast_name; /* as they were asked for; p == NULL: none */
     struct so_str alias;                          /* p == NULL: none */
     const struct so_node *child;

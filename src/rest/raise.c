@@ -23,7 +23,8 @@ static bool read_status(const struct so_err *err, struct so_raise *out)
 
 static struct so_raise fault(struct so_arena *arena, const char *what, const char *value, const char *hint)
 {
-    struct so_str details = value == NULL ? so_str_c(what) : so_arena_printf(arena, "Invalid JSON value for %s: '%s'", what, value);
+    struct so_str details =
+        value == NULL ? so_str_c(what) : so_arena_printf(arena, "Invalid JSON value for %s: '%s'", what, value);
     return (struct so_raise){.status = 500,
                              .code = SO_STR("PGRST121"),
                              .message = SO_STR("Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error"),

@@ -228,8 +228,8 @@ struct so_request {
     enum so_media media;
     struct so_explain explain;
     struct so_str raw_type; /* of SO_MEDIA_RAW */
-    bool named_schema;     /* Accept-Profile or Content-Profile was given */
-    struct so_str profile; /* ... and names this schema; p == NULL: none */
+    bool named_schema;      /* Accept-Profile or Content-Profile was given */
+    struct so_str profile;  /* ... and names this schema; p == NULL: none */
     enum so_content content;
     struct so_str body_text; /* the body as it came */
     struct so_str method, path;

@@ -81,8 +81,8 @@ bool so_rest_writes(const struct so_rest_op *op);
 enum { SO_REST_HEADERS_MAX = 32 };
 struct so_rest_out {
     int status;
-    struct so_rest_header
-        headers[SO_REST_HEADERS_MAX]; /* Content-Type, Content-Range, Location, Preference-Applied ... in the request's arena */
+    struct so_rest_header headers[SO_REST_HEADERS_MAX]; /* Content-Type, Content-Range, Location, Preference-Applied ... in
+                                                           the request's arena */
     size_t header_count;
     /* For 422: what was wrong with the rows; the app need not look, so_rest_error() writes it. */
     const struct so_violation *violations;

@@ -11,9 +11,9 @@ enum { JOINED_MAX = 64 * 1024 * 1024 };
 struct joined {
     struct so_snapshot base;
     struct so_arena arena;
-    struct so_map entities; /* of the first schema: -> struct so_entity */
+    struct so_map entities;            /* of the first schema: -> struct so_entity */
     const struct so_entity **by_index; /* by the relation's place in the catalog; NULL where it is not served */
-    struct so_map routines; /* -> struct so_routine */
+    struct so_map routines;            /* -> struct so_routine */
 };
 
 static int join_columns(struct so_arena *arena, struct so_entity *e, struct so_err *err)
@@ -210,8 +210,8 @@ const struct so_entity *so_snapshot_find_in(const struct so_snapshot *s, const s
 
 const struct so_dialect *so_snapshot_dialect(const struct so_snapshot *s)
 {
-    static const struct so_dialect *const DIALECTS[] = {[SO_ENGINE_SQLITE] = &so_dialect_sqlite,
-                                                        [SO_ENGINE_POSTGRES] = &so_dialect_postgres};
+    static const struct so_dialect *const DIALECTS[] = {
+        [SO_ENGINE_SQLITE] = &so_dialect_sqlite, [SO_ENGINE_POSTGRES] = &so_dialect_postgres};
     return DIALECTS[s->catalog->engine];
 }
 
