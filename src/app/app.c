@@ -103,6 +103,8 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     struct so_model *model = NULL;
     struct so_catalog *catalog = NULL;
     int rc = so_model_load(app->config->dir, &model, err);
+    if (rc == SO_OK)
+        model->realtime = app->config->realtime;
     if (rc == SO_OK && !app->config->is_postgres) /* there the tables are as they are */
         rc = migrate(app, model, err);
     if (rc == SO_OK)
@@ -156,6 +158,13 @@ static struct so_auth_settings auth_settings(const struct so_app *app)
         .app_folder = c->dir,
         .rate_limits = c->rate_limits,
         .weak_secrets_allowed = c->development,
+        .session_limits = {c->session_lifetime_s, c->session_inactivity_s, c->session_low_aal_s},
+        .single_session = c->single_session,
+        .password_reauthentication = c->password_reauthentication,
+        .password_current_required = c->password_current_required,
+        .password_cost = {(uint32_t)c->argon2_memory_kib, (uint32_t)c->argon2_passes, 1},
+        .factors_max = (size_t)c->mfa_factors_max,
+        .audit_days = c->audit_days,
         .keys_path = c->keys_path,
         .foreign = c->is_postgres,
         .audience = text_of(c->jwt_aud),
@@ -182,7 +191,7 @@ static struct so_rest_settings rest_settings(const struct so_config *c)
     };
 }
 
-static int make_data_folder(const struct so_config *c, struct so_err *err)
+int so_app_make_data_folder(const struct so_config *c, struct so_err *err)
 {
     const char *slash = strrchr(c->keys_path, '/'); /* beside the database, when that is a file */
     char *folder = so_strndup(c->keys_path, (size_t)(slash - c->keys_path));
@@ -205,7 +214,7 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         .pool_size = (unsigned)config->workers,
         .statement_ms = (unsigned)config->statement_ms,
     };
-    int rc = make_data_folder(config, err);
+    int rc = so_app_make_data_folder(config, err);
     if (rc == SO_OK)
         rc = so_db_open(config->database_path, &options, &app->db, err);
     if (rc == SO_OK)
@@ -293,6 +302,11 @@ int so_app_reload(struct so_app *app, struct so_err *err)
     so_snapshot_unref(app->snapshot);
     app->snapshot = fresh;
     return SO_OK;
+}
+
+int so_app_look_at_revocations(struct so_app *app, struct so_err *err)
+{
+    return so_auth_look_at_revocations(app->auth, err);
 }
 
 int so_app_look_at_keys(struct so_app *app, bool *out_changed, struct so_err *err)

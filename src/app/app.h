@@ -32,6 +32,10 @@ int so_app_start(struct so_app *app, unsigned *out_port, struct so_err *err) SO_
  * it was. */
 int so_app_reload(struct so_app *app, struct so_err *err) SO_MUST_CHECK;
 /* Reads the key file again if `socle keys` changed it.  *out_changed: there are new keys.  On failure the old ones stay. */
+/* The folder of the database file, for whoever opens the database without an app. */
+int so_app_make_data_folder(const struct so_config *config, struct so_err *err) SO_MUST_CHECK;
+/* What other processes on the same database revoked: see so_auth_look_at_revocations(). */
+int so_app_look_at_revocations(struct so_app *app, struct so_err *err) SO_MUST_CHECK;
 int so_app_look_at_keys(struct so_app *app, bool *out_changed, struct so_err *err) SO_MUST_CHECK;
 /* Names of served tables without any policy, joined by ", ", for the warning at start; empty when there are none. */
 void so_app_closed_tables(const struct so_app *app, struct so_buf *out);

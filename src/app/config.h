@@ -42,11 +42,18 @@ struct so_config {
     const char *jwt_role_claim_key;
     int64_t token_lifetime_s, refresh_reuse_s, password_min;
     bool signup_disabled, anonymous_users, rate_limits;
+    int64_t session_lifetime_s, session_inactivity_s, session_low_aal_s;
+    bool single_session, password_reauthentication, password_current_required;
+    int64_t argon2_memory_kib, argon2_passes, mfa_factors_max, audit_days;
 
     /* mail; NULL when not set */
     const char *smtp_url, *smtp_user, *smtp_password, *mail_from;
     const char *site_url, *redirect_urls;
     bool mail_autoconfirm;
+
+    /* realtime */
+    bool realtime;
+    int64_t log_keep_rows, log_keep_s;
 
     /* limits */
     int64_t threads, workers, body_max, reply_max, connections_max;

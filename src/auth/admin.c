@@ -1,6 +1,7 @@
 /* admin.c: /admin/users: accounts, for whoever has the service role. */
 #include "auth/endpoints.h"
 #include "auth/errors.h"
+#include "auth/page.h"
 #include "auth/passwords.h"
 #include "auth/reply.h"
 #include "auth/sessions.h"
@@ -30,47 +31,19 @@ int so_admin_get(struct so_auth_call *call, struct so_err *err)
     return rc;
 }
 
-/* A page number or size from the query.  *value holds the default, and keeps it when the parameter is absent or empty. */
-static int take_number(struct so_auth_call *call, const char *name, int64_t max, int64_t *value, struct so_err *err)
-{
-    struct so_str text = so_auth_query(call->in->query, name, call->arena);
-    uint64_t given;
-    if (text.n == 0)
-        return SO_OK;
-    if (!so_str_to_u64(text, &given) || given == 0)
-        return so_auth_fail_with(err, SO_AUTH_VALIDATION, "Bad Pagination Parameters: %s must be a number above 0", name);
-    *value = given > (uint64_t)max ? max : (int64_t)given;
-    return SO_OK;
-}
-
-static void put_paging(struct so_auth_call *call, int64_t page, int64_t per_page, int64_t total)
-{
-    int64_t last = total == 0 ? 1 : (total + per_page - 1) / per_page;
-    struct so_str next = SO_STR("");
-    if (page < last)
-        next = so_arena_printf(call->arena, "</admin/users?page=%lld&per_page=%lld>; rel=\"next\", ", (long long)page + 1,
-                               (long long)per_page);
-    so_reply_header(call->out, "X-Total-Count", so_arena_printf(call->arena, "%lld", (long long)total));
-    so_reply_header(call->out, "Link",
-                    so_arena_printf(call->arena, "%.*s</admin/users?page=%lld&per_page=%lld>; rel=\"last\"",
-                                    SO_STR_ARG(next), (long long)last, (long long)per_page));
-}
-
 int so_admin_list(struct so_auth_call *call, struct so_err *err)
 {
-    enum { PER_PAGE = 50, PER_PAGE_MAX = 1000, PAGE_MAX = 1000000000 };
-    int64_t page = 1, per_page = PER_PAGE, total;
+    struct so_auth_page page;
+    int64_t total;
     struct so_user *users;
     size_t count;
     struct so_conn *conn;
-    int rc = take_number(call, "page", PAGE_MAX, &page, err);
-    if (rc == SO_OK)
-        rc = take_number(call, "per_page", PER_PAGE_MAX, &per_page, err);
+    int rc = so_auth_page_take(call, &page, err);
     if (rc == SO_OK)
         rc = so_db_reader_take(call->auth->db, &conn, err);
     if (rc != SO_OK)
         return rc;
-    rc = so_user_list(conn, per_page, (page - 1) * per_page, call->arena, &users, &count, &total, err);
+    rc = so_user_list(conn, page.per_page, (page.page - 1) * page.per_page, call->arena, &users, &count, &total, err);
     so_db_reader_give(call->auth->db, conn);
     if (rc != SO_OK)
         return rc;
@@ -84,7 +57,7 @@ int so_admin_list(struct so_auth_call *call, struct so_err *err)
     so_jw_end_array(&w);
     so_jw_member_cstr(&w, "aud", "authenticated");
     so_jw_end_object(&w);
-    put_paging(call, page, per_page, total);
+    so_auth_page_put(call, &page, "/admin/users", total);
     return SO_OK;
 }
 
@@ -176,7 +149,7 @@ static int apply_ban(struct account *account, struct so_conn *conn, struct so_er
         return SO_OK;
     if (account->ban_us == 0) {
         user->banned_until = (struct so_str){NULL, 0};
-        return so_auth_sql_run(conn, "DELETE FROM auth_revocations WHERE id = ?1", SO_VALUES(user->id), NULL, err);
+        return so_session_allow(call, conn, user->id, err);
     }
     int64_t until_us = call->now_us + account->ban_us;
     user->banned_until = so_auth_time_dup(call->arena, until_us);
@@ -313,7 +286,15 @@ static int soften(struct so_auth_call *call, struct so_conn *conn, struct so_use
     user->email = user->phone = user->email_change = user->phone_change = user->encrypted_password = NONE;
     user->raw_app_meta_data = user->raw_user_meta_data = SO_STR("{}");
     user->deleted_at = call->now;
-    int rc = so_auth_sql_run(conn, "DELETE FROM auth_identities WHERE user_id = ?1", SO_VALUES(user->id), NULL, err);
+    static const char *const CREDENTIALS[] = {
+        "DELETE FROM auth_identities WHERE user_id = ?1",
+        "DELETE FROM auth_mfa_factors WHERE user_id = ?1",
+        "DELETE FROM auth_one_time_tokens WHERE user_id = ?1",
+        "DELETE FROM auth_flow_states WHERE user_id = ?1",
+    };
+    int rc = SO_OK;
+    for (size_t i = 0; rc == SO_OK && i < COUNT_OF(CREDENTIALS); i++)
+        rc = so_auth_sql_run(conn, CREDENTIALS[i], SO_VALUES(user->id), NULL, err);
     return rc == SO_OK ? so_user_update(call, conn, user, err) : rc;
 }
 

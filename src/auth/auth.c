@@ -12,6 +12,8 @@
 #include "core/clock.h"
 #include "core/mem.h"
 
+enum { FACTORS_MAX = 10 };
+
 /* ---- open and close ---- */
 
 static int copy_str(struct so_arena *arena, struct so_str *s, struct so_err *err)
@@ -35,7 +37,9 @@ static int copy_settings(struct so_auth *auth, const struct so_auth_settings *se
 {
     struct so_auth_settings *s = &auth->settings;
     *s = *settings;
-    s->jwt_secret = s->master_key = (struct so_str){NULL, 0}; /* auth/keys.c has them */
+    s->jwt_secret = (struct so_str){NULL, 0}; /* auth/keys.c has it */
+    if (s->factors_max == 0)
+        s->factors_max = FACTORS_MAX;
     if (s->password_cost.passes == 0)
         s->password_cost = SO_PASSWORD_COST_DEFAULT;
     while (so_str_ends(s->public_url, SO_STR("/")))
@@ -50,6 +54,8 @@ static int copy_settings(struct so_auth *auth, const struct so_auth_settings *se
         rc = copy_str(&auth->arena, &s->anon_key, err);
     if (rc == SO_OK)
         rc = copy_str(&auth->arena, &s->service_key, err);
+    if (rc == SO_OK)
+        rc = copy_str(&auth->arena, &s->master_key, err);
     if (s->site_url.n == 0)
         s->site_url = s->public_url;
     if (rc == SO_OK)
@@ -69,6 +75,9 @@ static int check_settings(const struct so_auth_settings *s, struct so_err *err)
         return so_fail(err, SO_EINVAL, "the lifetime of tokens must be between a second and a week");
     if (s->refresh_reuse_seconds < 0 || s->refresh_reuse_seconds > 86400)
         return so_fail(err, SO_EINVAL, "the reuse interval of refresh tokens must be between 0 seconds and a day");
+    const struct so_session_limits *limits = &s->session_limits;
+    if (limits->lifetime < 0 || limits->inactivity < 0 || limits->low_aal < 0)
+        return so_fail(err, SO_EINVAL, "the limits of sessions cannot be negative");
     if (s->password_min > SO_AUTH_PASSWORD_MAX)
         return so_fail(err, SO_EINVAL, "passwords cannot be longer than %d bytes", SO_AUTH_PASSWORD_MAX);
     if (!s->autoconfirm && s->mailer == NULL)
@@ -93,7 +102,9 @@ static int set_up(struct so_auth *auth, const struct so_auth_settings *settings,
     if (rc == SO_OK && !settings->foreign)
         rc = so_auth_tables_migrate(auth->db, err);
     if (rc == SO_OK && !settings->foreign)
-        rc = so_auth_revoked_load(&auth->revoked, auth->db, err);
+        rc = so_db_reader_open(auth->db, &auth->watching, err);
+    if (rc == SO_OK && !settings->foreign)
+        rc = so_auth_revoked_look(&auth->revoked, auth->watching, err);
     return rc;
 }
 
@@ -131,6 +142,7 @@ void so_auth_close(struct so_auth *auth)
     if (auth == NULL)
         return;
     so_auth_keys_close(auth->keys);
+    so_conn_close(auth->watching);
     so_auth_limits_deinit(&auth->limits);
     so_auth_revoked_deinit(&auth->revoked);
     so_arena_deinit(&auth->arena);
@@ -144,6 +156,14 @@ int so_auth_reload_keys(struct so_auth *auth, struct so_err *err) { return so_au
 int so_auth_look_at_keys(struct so_auth *auth, bool *out_changed, struct so_err *err)
 {
     return so_auth_keys_look(auth->keys, out_changed, err);
+}
+
+int so_auth_look_at_revocations(struct so_auth *auth, struct so_err *err)
+{
+    if (auth->watching == NULL)
+        return SO_OK;
+    so_conn_set_deadline(auth->watching, INT64_MAX);
+    return so_auth_revoked_look(&auth->revoked, auth->watching, err);
 }
 
 /* ---- what handlers share ---- */
@@ -165,36 +185,23 @@ int so_auth_limit(struct so_auth_call *call, enum so_auth_limit limit, struct so
     return call->retry_after > 0 ? so_auth_fail(err, SO_AUTH_RATE_LIMIT) : SO_OK;
 }
 
-int so_auth_audit(struct so_auth_call *call, struct so_conn *conn, const char *action, struct so_str user_id,
-                  struct so_err *err)
-{
-    enum { USER_AGENT_MAX = 255 };
-    struct so_str agent = call->in->user_agent;
-    agent.n = so_min_size(agent.n, USER_AGENT_MAX);
-    return so_auth_sql_run(
-        conn,
-        "INSERT INTO auth_audit_log (created_at, action, actor_id, user_id, session_id, ip_address,"
-        " user_agent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        SO_VALUES(call->now, so_str_c(action), call->user.id, user_id, call->session_id, call->in->peer, agent), NULL, err);
-}
-
 /* ---- one request ---- */
 
 /* {id} in lower case; the reference says 404 when it is no uuid. */
-static int take_id(struct so_auth_call *call, struct so_str id, struct so_err *err)
+static int take_id(struct so_auth_call *call, struct so_str id, struct so_str *out, struct so_err *err)
 {
     uint8_t bytes[16];
     if (id.p == NULL)
         return SO_OK;
     if (!so_auth_uuid(id, bytes))
         return so_auth_fail(err, SO_AUTH_VALIDATION_ID);
-    return so_auth_uuid_lower(call->arena, id, &call->id, err);
+    return so_auth_uuid_lower(call->arena, id, out, err);
 }
 
-static int find_endpoint(struct so_auth_call *call, const struct so_endpoint **out, struct so_str *out_id,
+static int find_endpoint(struct so_auth_call *call, const struct so_endpoint **out, struct so_endpoint_ids *out_ids,
                          struct so_err *err)
 {
-    *out = so_endpoint_find(call->in->method, call->in->path, out_id);
+    *out = so_endpoint_find(call->in->method, call->in->path, out_ids);
     if (*out != NULL)
         return SO_OK;
     call->allow = so_endpoint_methods(call->in->path, call->arena);
@@ -206,19 +213,22 @@ static int find_endpoint(struct so_auth_call *call, const struct so_endpoint **o
 static int respond(struct so_auth_call *call, struct so_err *err)
 {
     const struct so_endpoint *endpoint;
-    struct so_str id = {NULL, 0};
-    int rc = find_endpoint(call, &endpoint, &id, err);
+    struct so_endpoint_ids ids = {0};
+    int rc = find_endpoint(call, &endpoint, &ids, err);
     if (rc != SO_OK)
         return rc;
     call->now_us = so_clock_now_us();
     call->now = so_auth_time_dup(call->arena, call->now_us);
     if (call->now.p == NULL)
         return so_err_oom(err);
+    call->by_admin = endpoint->access == SO_ACCESS_ADMIN;
     rc = so_auth_admit(call, endpoint->access, err);
     if (rc == SO_OK)
         rc = so_auth_limit(call, endpoint->limit, err);
     if (rc == SO_OK)
-        rc = take_id(call, id, err);
+        rc = take_id(call, ids.first, &call->id, err);
+    if (rc == SO_OK)
+        rc = take_id(call, ids.second, &call->second_id, err);
     if (rc == SO_OK && endpoint->body != SO_BODY_NONE)
         rc = so_auth_params_read(call->in->body, endpoint->body == SO_BODY_OPTIONAL, call->arena, &call->params, err);
     if (rc == SO_OK)

@@ -4,12 +4,12 @@
  *   handle:    one request -> one reply                            on a worker thread: straight-line code that may block
  *
  * The endpoint table is auth/endpoints.c, the errors auth/errors.h.  Tables of its own in the database: auth_users,
- * auth_identities, auth_sessions, auth_refresh_tokens, auth_revocations, auth_audit_log, auth_schema_versions
- * (auth/tables.c). */
+ * auth_identities, auth_sessions, auth_refresh_tokens, auth_mfa_factors and more (auth/tables.c). */
 #ifndef SO_AUTH_AUTH_H
 #define SO_AUTH_AUTH_H
 
 #include "auth/mail.h"
+#include "auth/session_rows.h"
 #include "core/arena.h"
 #include "core/buf.h"
 #include "core/err.h"
@@ -33,14 +33,20 @@ struct so_auth_settings {
     struct so_mailer *mailer;              /* borrowed; NULL: no mail, and no flow that needs it */
     struct so_str site_url;                /* where links lead in the end; {NULL,0}: public_url */
     struct so_str redirect_urls;           /* other places they may lead to, separated by commas; compared exactly */
-    const char *app_folder; /* its mail/ may replace templates (auth/mail_templates.h); NULL: the built-in ones */
-    const char *keys_path;  /* file of the signing keys (auth/key_file.h), made when it is not there */
+    const char *app_folder;   /* its mail/ may replace templates (auth/mail_templates.h); NULL: the built-in ones */
+    const char *keys_path;    /* file of the signing keys (auth/key_file.h), made when it is not there */
     /* Another service keeps the accounts: tokens name roles of the database, no API key is asked for, and there are no
      * tables of ours (PostgreSQL). */
     bool foreign;
     struct so_str audience;   /* foreign: what "aud" must name when a token has one; {NULL,0}: anything */
     struct so_str role_claim; /* foreign: where the role stands, ".role" or "$.app.role" */
-    struct so_str master_key; /* seals that file; {NULL,0}: it is plain */
+    struct so_str master_key; /* seals that file and the secrets of factors; {NULL,0}: they are plain */
+    struct so_session_limits session_limits;
+    bool single_session;            /* a sign-in ends the user's other sessions */
+    bool password_reauthentication; /* a new password needs a session of less than a day, or a mailed nonce */
+    bool password_current_required; /* a new password needs the old one, unless the session began with a mailed code */
+    size_t factors_max;             /* of one account; 0: 10 */
+    int64_t audit_days;             /* how long the audit log is kept; 0: for ever */
 };
 
 struct so_auth; /* one per process */
@@ -55,6 +61,10 @@ void so_auth_close(struct so_auth *auth); /* NULL is fine */
 int so_auth_reload_keys(struct so_auth *auth, struct so_err *err) SO_MUST_CHECK;
 /* The same if it was changed, at most once a second.  *out_changed (may be NULL): there are new keys. */
 int so_auth_look_at_keys(struct so_auth *auth, bool *out_changed, struct so_err *err) SO_MUST_CHECK;
+
+/* Other processes on the same database end sessions, too: hears of it.  One indexed query; call it several times a second,
+ * from one thread. */
+int so_auth_look_at_revocations(struct so_auth *auth, struct so_err *err) SO_MUST_CHECK;
 
 /* ---- who is asking ---- */
 

@@ -25,6 +25,7 @@
     X(USER_GONE, "user_not_found", 403, "User from sub claim in JWT does not exist")                                        \
     X(USER_NOT_FOUND, "user_not_found", 404, "User not found")                                                              \
     X(SESSION_GONE, "session_not_found", 403, "Session from session_id claim in JWT does not exist")                        \
+    X(NO_SUCH_SESSION, "session_not_found", 404, "Session not found")                                                       \
     X(SESSION_EXPIRED, "session_expired", 403, "The session has ended")                                                     \
     X(USER_BANNED, "user_banned", 403, "User is banned")                                                                    \
     X(LOGIN_BANNED, "user_banned", 400, "User is banned")                                                                   \
@@ -46,6 +47,26 @@
     X(WEAK_PASSWORD, "weak_password", 422, "The password is too weak")                                                      \
     X(SAME_PASSWORD, "same_password", 422, "New password should be different from the old password.")                       \
     X(CURRENT_PASSWORD, "current_password_invalid", 400, "The current password is not right.")                              \
+    X(CURRENT_PASSWORD_NEEDED, "current_password_required", 400, "Current password required when setting new password.")    \
+    X(REAUTHENTICATE, "reauthentication_needed", 400, "Password update requires reauthentication")                          \
+    X(NOT_FOR_ANONYMOUS, "no_authorization", 403, "Anonymous user not allowed to perform these actions")                    \
+    X(FACTOR_NOT_FOUND, "mfa_factor_not_found", 404, "Factor not found")                                                    \
+    X(CHALLENGE_NOT_FOUND, "mfa_factor_not_found", 422, "MFA factor with the provided challenge ID not found")              \
+    X(CHALLENGE_ELSEWHERE, "mfa_ip_address_mismatch", 422, "Challenge and verify IP addresses mismatch.")                   \
+    X(CHALLENGE_EXPIRED, "mfa_challenge_expired", 422, "MFA challenge has expired")                                         \
+    X(CODE_WRONG, "mfa_verification_failed", 422, "Invalid TOTP code entered")                                              \
+    X(FACTOR_NAME_TAKEN, "mfa_factor_name_conflict", 422, "A factor with this friendly name already exists")                \
+    X(TOO_MANY_FACTORS, "too_many_enrolled_mfa_factors", 422,                                                               \
+      "Maximum number of verified factors reached, unenroll to continue")                                                   \
+    X(PHONE_FACTOR_OFF, "mfa_phone_enroll_not_enabled", 422, "MFA enroll is disabled for Phone")                            \
+    X(WEBAUTHN_FACTOR_OFF, "mfa_webauthn_enroll_not_enabled", 422, "MFA enroll is disabled for WebAuthn")                   \
+    X(AAL2_TO_ENROLL, "insufficient_aal", 403, "AAL2 required to enroll a new factor")                                      \
+    X(AAL2_TO_UNENROLL, "insufficient_aal", 422, "AAL2 required to unenroll verified factor")                               \
+    X(AAL2_TO_UPDATE, "insufficient_aal", 401, "AAL2 session is required to update email or password when MFA is enabled.") \
+    X(FACTOR_EXISTS, "mfa_verified_factor_exists", 422, "There are recovery codes already: regenerate them")                \
+    X(RECOVERY_SOLE, "mfa_recovery_codes_sole_factor", 422, "Recovery codes need another verified factor beside them")      \
+    X(RECOVERY_WRONG, "mfa_verification_failed", 422, "Invalid recovery code entered")                                      \
+    X(RECOVERY_LOCKED, "mfa_recovery_codes_locked", 429, "Too many recovery codes were tried, please wait")                 \
     X(OTP_EXPIRED, "otp_expired", 403, "Token has expired or is invalid")                                                   \
     X(OTP_DISABLED, "otp_disabled", 422, "Signups not allowed for otp")                                                     \
     X(NO_MAIL, "email_provider_disabled", 422, "This server sends no email")                                                \

@@ -1,4 +1,5 @@
 /* grant.c: POST /token: a session for a password or for a refresh token. */
+#include "auth/attempts.h"
 #include "auth/endpoints.h"
 #include "auth/errors.h"
 #include "auth/passwords.h"
@@ -11,9 +12,23 @@
 struct sign_in {
     struct so_auth_call *call;
     struct so_grant grant;
+    struct so_str address;      /* as it was given, in lower case */
     struct so_str checked_hash; /* what the password was compared with */
     struct so_str new_hash;     /* costlier than that; {NULL,0}: it is good enough */
 };
+
+static int run_failed(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    const struct sign_in *sign_in = arg;
+    return so_auth_audit(sign_in->call, conn, "login_failed", sign_in->grant.user.id, err);
+}
+
+/* Written down for known and unknown addresses, so that both cost the same. */
+static int refuse(struct sign_in *sign_in, struct so_err *err)
+{
+    int rc = so_auth_write(sign_in->call, run_failed, sign_in, err);
+    return rc == SO_OK ? so_auth_fail(err, SO_AUTH_LOGIN_FAILED) : rc;
+}
 
 static int run_sign_in(void *arg, struct so_conn *conn, struct so_err *err)
 {
@@ -33,19 +48,22 @@ static int run_sign_in(void *arg, struct so_conn *conn, struct so_err *err)
         return so_auth_fail(err, SO_AUTH_LOGIN_UNCONFIRMED);
     if (sign_in->new_hash.p != NULL)
         user->encrypted_password = sign_in->new_hash;
-    return so_session_begin(sign_in->call, conn, "password", &sign_in->grant, err);
+    rc = so_attempt_forgive(sign_in->call, conn, SO_ATTEMPT_PASSWORD, sign_in->address, err);
+    return rc == SO_OK ? so_session_begin(sign_in->call, conn, "password", &sign_in->grant, err) : rc;
+}
+
+static int take_address(struct so_auth_call *call, struct so_str *out, struct so_err *err)
+{
+    if (!so_auth_email(call->params.email, call->arena, out))
+        *out = call->params.email; /* no account has it, and finding that out takes the same way */
+    return out->p == NULL ? so_err_oom(err) : SO_OK;
 }
 
 /* *out stays zeroed when there is none. */
-static int find_by_email(struct so_auth_call *call, struct so_str email, struct so_user *out, struct so_err *err)
+static int find_by_email(struct so_auth_call *call, struct so_str lower, struct so_user *out, struct so_err *err)
 {
     struct so_conn *conn;
-    struct so_str lower;
     bool found;
-    if (!so_auth_email(email, call->arena, &lower))
-        lower = email; /* no account has it, and finding that out takes the same way */
-    else if (lower.p == NULL)
-        return so_err_oom(err);
     int rc = so_db_reader_take(call->auth->db, &conn, err);
     if (rc != SO_OK)
         return rc;
@@ -68,11 +86,15 @@ static int grant_password(struct so_auth_call *call, struct so_err *err)
         return so_auth_fail(err, SO_AUTH_PHONE_LOGIN_DISABLED);
     if (call->params.email.n == 0)
         return so_auth_fail_with(err, SO_AUTH_VALIDATION, "missing email or phone");
-    int rc = find_by_email(call, call->params.email, &sign_in.grant.user, err);
+    int rc = take_address(call, &sign_in.address, err);
+    if (rc == SO_OK)
+        rc = so_attempt_admit(call, SO_ATTEMPT_PASSWORD, sign_in.address, err);
+    if (rc == SO_OK)
+        rc = find_by_email(call, sign_in.address, &sign_in.grant.user, err);
     if (rc == SO_OK)
         rc = so_auth_password_matches(call, password, sign_in.grant.user.encrypted_password, &matches, err);
     if (rc == SO_OK && !matches)
-        return so_auth_fail(err, SO_AUTH_LOGIN_FAILED);
+        return refuse(&sign_in, err);
     sign_in.checked_hash = sign_in.grant.user.encrypted_password;
     if (rc == SO_OK && so_auth_password_is_outdated(call->auth, sign_in.checked_hash))
         rc = so_auth_password_hash(call, password, &sign_in.new_hash, err);

@@ -4,6 +4,7 @@
 #include "auth/limits.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 
 #include "core/clock.h"
 #include "core/hash.h"
@@ -21,7 +22,8 @@ struct so_auth_window {
 /* As PROTOCOL.md section 2.4 has them. */
 static const struct so_auth_limit_row ROWS[SO_AUTH_LIMIT_COUNT] = {
     [SO_AUTH_LIMIT_SIGNUP] = {30, 300}, [SO_AUTH_LIMIT_ANONYMOUS] = {30, 3600}, [SO_AUTH_LIMIT_TOKEN] = {150, 300},
-    [SO_AUTH_LIMIT_OTP] = {30, 300},    [SO_AUTH_LIMIT_VERIFY] = {30, 300},     [SO_AUTH_LIMIT_MAILBOX] = {1, 60},
+    [SO_AUTH_LIMIT_OTP] = {30, 300},    [SO_AUTH_LIMIT_VERIFY] = {30, 300},     [SO_AUTH_LIMIT_FACTOR] = {30, 300},
+    [SO_AUTH_LIMIT_MAILBOX] = {1, 60},
 };
 
 const struct so_auth_limit_row *so_auth_limit_row(enum so_auth_limit limit) { return &ROWS[limit]; }
@@ -46,18 +48,30 @@ void so_auth_limits_deinit(struct so_auth_limits *limits)
     pthread_mutex_destroy(&limits->lock);
 }
 
-static uint64_t key_of(enum so_auth_limit limit, struct so_str peer)
+void so_auth_network(struct so_str peer, char out[SO_AUTH_NETWORK_SIZE])
 {
     unsigned char address[16];
-    char text[INET6_ADDRSTRLEN];
-    uint64_t seed = so_random_seed() + (uint64_t)limit;
+    char text[INET6_ADDRSTRLEN] = "";
     if (peer.n < sizeof(text) && so_str_find_char(peer, ':', 0) != SO_STR_NONE) {
         memcpy(text, peer.p, peer.n);
-        text[peer.n] = '\0';
-        if (inet_pton(AF_INET6, text, address) == 1)
-            return so_hash(so_str((const char *)address, 8), seed) | 1;
+        if (inet_pton(AF_INET6, text, address) == 1) {
+            snprintf(out, SO_AUTH_NETWORK_SIZE, "%02x%02x:%02x%02x:%02x%02x:%02x%02x::/64", address[0], address[1],
+                     address[2], address[3], address[4], address[5], address[6], address[7]);
+            return;
+        }
     }
-    return so_hash(peer, seed) | 1; /* never 0 */
+    snprintf(out, SO_AUTH_NETWORK_SIZE, "%.*s", (int)so_min_size(peer.n, SO_AUTH_NETWORK_SIZE - 1),
+             peer.n == 0 ? "" : peer.p);
+}
+
+static uint64_t key_of(enum so_auth_limit limit, struct so_str peer)
+{
+    char network[SO_AUTH_NETWORK_SIZE];
+    uint64_t seed = so_random_seed() + (uint64_t)limit;
+    if (limit == SO_AUTH_LIMIT_MAILBOX) /* no peer, and longer than one */
+        return so_hash(peer, seed) | 1; /* never 0 */
+    so_auth_network(peer, network);
+    return so_hash(so_str_c(network), seed) | 1;
 }
 
 /* The key's window; else the free one, or the one that ends first, made new. */

@@ -15,6 +15,7 @@ enum so_auth_limit {
     SO_AUTH_LIMIT_TOKEN,
     SO_AUTH_LIMIT_OTP,
     SO_AUTH_LIMIT_VERIFY,
+    SO_AUTH_LIMIT_FACTOR,
     SO_AUTH_LIMIT_MAILBOX, /* counted per address instead of per peer */
     SO_AUTH_LIMIT_COUNT
 };
@@ -35,5 +36,9 @@ int so_auth_limits_init(struct so_auth_limits *limits, bool on, struct so_err *e
 void so_auth_limits_deinit(struct so_auth_limits *limits);
 /* Counts one request.  0 when it may pass, else the seconds until the window ends. */
 int64_t so_auth_limits_take(struct so_auth_limits *limits, enum so_auth_limit limit, struct so_str peer);
+
+/* The network that a peer counts for: an IPv4 address itself, the /64 of an IPv6 one. */
+enum { SO_AUTH_NETWORK_SIZE = 64 };
+void so_auth_network(struct so_str peer, char out[SO_AUTH_NETWORK_SIZE]);
 
 #endif

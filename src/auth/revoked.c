@@ -15,7 +15,7 @@
 
 int so_auth_revoked_init(struct so_auth_revoked *set, struct so_err *err)
 {
-    *set = (struct so_auth_revoked){0};
+    *set = (struct so_auth_revoked){.seen = -1};
     if (pthread_rwlock_init(&set->lock, NULL) != 0)
         return so_err_oom(err);
     return SO_OK;
@@ -155,34 +155,42 @@ bool so_auth_revoked_has(struct so_auth_revoked *set, struct so_str session, str
     return has;
 }
 
-static int load_row(struct so_auth_revoked *set, struct so_stmt *st, struct so_err *err)
+/* The table's word counts, even when it allows what memory refuses: a ban was lifted elsewhere. */
+static int take_row(struct so_auth_revoked *set, struct so_stmt *st, int64_t now, struct so_err *err)
 {
     struct so_auth_revoked_slot item = {.expires = so_stmt_i64(st, 1)};
-    if (!so_auth_uuid(so_stmt_text(st, 0), item.id) || item.expires <= 0)
-        return SO_OK;
-    int rc = reserve(set, err);
-    if (rc == SO_OK)
-        add(set, &item); /* nobody else has the set yet */
-    return rc;
+    int64_t number = so_stmt_i64(st, 2);
+    int rc = SO_OK;
+    if (so_auth_uuid(so_stmt_text(st, 0), item.id)) {
+        if (item.expires > now)
+            rc = reserve(set, err);
+        if (rc != SO_OK)
+            return rc;
+        pthread_rwlock_wrlock(&set->lock);
+        if (item.expires > now)
+            add(set, &item);
+        else if (set->cap > 0 && slot_of(set->slots, set->cap, item.id)->expires != 0)
+            slot_of(set->slots, set->cap, item.id)->expires = 1;
+        pthread_rwlock_unlock(&set->lock);
+    }
+    if (number > set->seen)
+        set->seen = number;
+    return SO_OK;
 }
 
-int so_auth_revoked_load(struct so_auth_revoked *set, struct so_db *db, struct so_err *err)
+int so_auth_revoked_look(struct so_auth_revoked *set, struct so_conn *conn, struct so_err *err)
 {
-    struct so_conn *conn;
     struct so_stmt *st;
-    char now[24];
-    snprintf(now, sizeof(now), "%lld", (long long)so_clock_now());
-    int rc = so_db_reader_take(db, &conn, err);
+    char seen[24];
+    int64_t now = so_clock_now();
+    snprintf(seen, sizeof(seen), "%lld", (long long)set->seen);
+    int rc = so_auth_sql_start(conn, "SELECT id, expires_at, number FROM auth_revocations WHERE number > ?1 ORDER BY number",
+                               SO_VALUES(so_str_c(seen)), &st, err);
     if (rc != SO_OK)
         return rc;
-    rc = so_auth_sql_start(conn, "SELECT id, expires_at FROM auth_revocations WHERE expires_at > ?1",
-                           SO_VALUES(so_str_c(now)), &st, err);
-    if (rc == SO_OK) {
-        bool row = true;
-        while ((rc = so_stmt_step(st, &row, err)) == SO_OK && row && (rc = load_row(set, st, err)) == SO_OK)
-            continue;
-        so_stmt_done(st);
-    }
-    so_db_reader_give(db, conn);
+    bool row = true;
+    while ((rc = so_stmt_step(st, &row, err)) == SO_OK && row && (rc = take_row(set, st, now, err)) == SO_OK)
+        continue;
+    so_stmt_done(st);
     return rc;
 }

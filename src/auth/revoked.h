@@ -23,13 +23,15 @@ struct so_auth_revoked {
     struct so_auth_revoked_slot *slots;
     size_t cap, count;    /* cap is 0 or a power of two */
     size_t reserved;      /* room promised to batches that are not added yet */
+    int64_t seen;         /* the highest number read from the table */
     _Atomic size_t alive; /* count, read without the lock: most servers hold none */
 };
 
 int so_auth_revoked_init(struct so_auth_revoked *set, struct so_err *err) SO_MUST_CHECK;
 void so_auth_revoked_deinit(struct so_auth_revoked *set); /* a zeroed set is fine */
-/* Reads the table. */
-int so_auth_revoked_load(struct so_auth_revoked *set, struct so_db *db, struct so_err *err) SO_MUST_CHECK;
+/* Reads what is new in the table since the last call: at the start all of it, later what other processes wrote.  For one
+ * thread; the others may use the set meanwhile. */
+int so_auth_revoked_look(struct so_auth_revoked *set, struct so_conn *conn, struct so_err *err) SO_MUST_CHECK;
 
 /* What one transaction ends.  Room is reserved inside it, so that nothing can fail between its commit and the moment when
  * the tokens are refused. */

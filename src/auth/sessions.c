@@ -9,8 +9,6 @@
  * The writer runs one transaction at a time, so parallel refreshes of one token meet here one after the other. */
 #include "auth/sessions.h"
 
-#include <stdio.h>
-
 #include "auth/errors.h"
 #include "auth/secrets.h"
 #include "auth/sql.h"
@@ -19,6 +17,7 @@
 
 enum {
     REVOKED_KEPT_SECONDS = 30 * 86400, /* how long a used token is remembered, to know it when it comes again */
+    ENDED_KEPT_SECONDS = 86400,        /* how long an ended session can tell that it ended */
     USER_AGENT_MAX = 255
 };
 
@@ -37,39 +36,102 @@ static int insert_token(struct so_auth_call *call, struct so_conn *conn, struct 
                            SO_VALUES(session_id, hash, parent_hash, salt, call->now), NULL, err);
 }
 
+int so_session_renew_token(struct so_auth_call *call, struct so_conn *conn, struct so_str session_id, struct so_str *out,
+                           struct so_err *err)
+{
+    const struct so_str NONE = {NULL, 0};
+    int rc =
+        so_auth_sql_run(conn, "DELETE FROM auth_refresh_tokens WHERE session_id = ?1", SO_VALUES(session_id), NULL, err);
+    if (rc == SO_OK)
+        rc = so_auth_random_text(call->arena, out, err);
+    return rc == SO_OK ? insert_token(call, conn, session_id, *out, NONE, NONE, err) : rc;
+}
+
+/* The session is over, and its access tokens are refused.  The row stays, to say so. */
+static int stop_session(struct so_auth_call *call, struct so_conn *conn, struct so_str id, struct so_err *err)
+{
+    int rc =
+        so_auth_sql_run(conn, "UPDATE auth_sessions SET not_after = ?2 WHERE id = ?1", SO_VALUES(id, call->now), NULL, err);
+    return rc == SO_OK ? so_session_refuse(call, conn, id, call->now_us / 1000000 + call->auth->settings.token_lifetime, err)
+                       : rc;
+}
+
 /* ---- sign-in ---- */
 
-static int insert_session(struct so_auth_call *call, struct so_conn *conn, const struct so_grant *grant, struct so_err *err)
+/* Seconds since 1970; the limits are kept so: a token ends with its session at the latest. */
+static int64_t token_expiry(const struct so_auth_call *call, const struct so_session *session)
 {
-    struct so_str agent = call->in->user_agent;
-    agent.n = so_min_size(agent.n, USER_AGENT_MAX);
-    return so_auth_sql_run(
-        conn,
-        "INSERT INTO auth_sessions (id, user_id, aal, amr, created_at, user_agent, ip)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        SO_VALUES(grant->session_id, grant->user.id, grant->aal, grant->amr, call->now, agent, call->in->peer), NULL, err);
+    const struct so_auth_settings *settings = &call->auth->settings;
+    enum so_session_end_cause cause;
+    int64_t ends = so_session_ends(session, &settings->session_limits, &cause) / 1000000;
+    int64_t usual = call->now_us / 1000000 + settings->token_lifetime;
+    return ends < usual ? ends : usual;
+}
+
+void so_session_grant(const struct so_auth_call *call, const struct so_session *session, struct so_grant *out)
+{
+    out->session_id = session->id;
+    out->aal = session->aal;
+    out->amr = session->amr;
+    out->expires = token_expiry(call, session);
+}
+
+static int make_session(struct so_auth_call *call, const struct so_user *user, const char *method, struct so_session *out,
+                        struct so_err *err)
+{
+    char id[37];
+    so_random_uuid(id);
+    *out = (struct so_session){
+        .id = so_arena_dup(call->arena, so_str_c(id)),
+        .user_id = user->id,
+        .aal = SO_STR("aal1"),
+        .amr = so_arena_printf(call->arena, "[{\"method\":\"%s\",\"timestamp\":%lld}]", method,
+                               (long long)(call->now_us / 1000000)),
+        .created_at = call->now,
+        .user_agent = so_str_slice(call->in->user_agent, 0, USER_AGENT_MAX),
+        .ip = call->in->peer,
+    };
+    return out->id.p == NULL || out->amr.p == NULL ? so_err_oom(err) : SO_OK;
+}
+
+/* With one session a user, the new one ends the others: their rows stay a while, so that their owners learn why. */
+static int end_older(struct so_auth_call *call, struct so_conn *conn, const struct so_session *newest, struct so_err *err)
+{
+    struct so_str long_ago = so_auth_time_dup(call->arena, call->now_us - (int64_t)ENDED_KEPT_SECONDS * 1000000);
+    struct so_session *sessions;
+    size_t count;
+    if (long_ago.p == NULL)
+        return so_err_oom(err);
+    int rc = so_auth_sql_run(conn, "DELETE FROM auth_sessions WHERE user_id = ?1 AND not_after < ?2",
+                             SO_VALUES(newest->user_id, long_ago), NULL, err);
+    if (rc != SO_OK || !call->auth->settings.single_session)
+        return rc;
+    rc = so_sessions_load(conn, newest->user_id, call->arena, &sessions, &count, err);
+    for (size_t i = 0; rc == SO_OK && i < count; i++)
+        if (sessions[i].not_after.p == NULL && !so_str_eq(sessions[i].id, newest->id))
+            rc = stop_session(call, conn, sessions[i].id, err);
+    return rc;
 }
 
 int so_session_begin(struct so_auth_call *call, struct so_conn *conn, const char *method, struct so_grant *grant,
                      struct so_err *err)
 {
     const struct so_str NONE = {NULL, 0};
-    char id[37];
-    so_random_uuid(id);
-    grant->aal = SO_STR("aal1");
-    grant->session_id = so_arena_dup(call->arena, so_str_c(id));
-    grant->amr = so_arena_printf(call->arena, "[{\"method\":\"%s\",\"timestamp\":%lld}]", method,
-                                 (long long)(call->now_us / 1000000));
-    if (grant->session_id.p == NULL || grant->amr.p == NULL)
-        return so_err_oom(err);
+    struct so_session session;
+    int rc = make_session(call, &grant->user, method, &session, err);
+    if (rc != SO_OK)
+        return rc;
+    so_session_grant(call, &session, grant);
     grant->user.last_sign_in_at = call->now;
-    int rc = so_user_update(call, conn, &grant->user, err);
+    rc = so_user_update(call, conn, &grant->user, err);
     if (rc == SO_OK)
-        rc = insert_session(call, conn, grant, err);
+        rc = so_session_insert(conn, &session, err);
+    if (rc == SO_OK)
+        rc = end_older(call, conn, &session, err);
     if (rc == SO_OK)
         rc = so_auth_random_text(call->arena, &grant->refresh_token, err);
     if (rc == SO_OK)
-        rc = insert_token(call, conn, grant->session_id, grant->refresh_token, NONE, NONE, err);
+        rc = insert_token(call, conn, session.id, grant->refresh_token, NONE, NONE, err);
     if (rc == SO_OK)
         rc = so_auth_audit(call, conn, "login", grant->user.id, err);
     return rc;
@@ -80,35 +142,34 @@ int so_session_begin(struct so_auth_call *call, struct so_conn *conn, const char
 /* A refresh token and its session, as found. */
 struct found {
     struct so_str hash, revoked_at;
-    struct so_str session_id, user_id, not_after, aal, amr;
+    struct so_session session;
 };
 
 static int find_token(struct so_auth_call *call, struct so_conn *conn, struct so_str token, struct found *out,
                       struct so_err *err)
 {
-    struct so_str *const fields[] = {&out->revoked_at, &out->session_id, &out->user_id,
-                                     &out->not_after,  &out->aal,        &out->amr};
     struct so_stmt *st;
+    struct so_str session_id = {NULL, 0};
     bool row = false;
     int rc = so_auth_hash_text(call->arena, token, &out->hash, err);
     if (rc == SO_OK)
-        rc = so_auth_sql_start(conn,
-                               "SELECT t.revoked_at, s.id, s.user_id, s.not_after, s.aal, s.amr FROM auth_refresh_tokens t"
-                               " JOIN auth_sessions s ON s.id = t.session_id WHERE t.token_hash = ?1",
+        rc = so_auth_sql_start(conn, "SELECT session_id, revoked_at FROM auth_refresh_tokens WHERE token_hash = ?1",
                                SO_VALUES(out->hash), &st, err);
     if (rc != SO_OK)
         return rc;
     rc = so_stmt_step(st, &row, err);
-    if (rc == SO_OK && !row)
-        rc = so_auth_fail(err, SO_AUTH_REFRESH_NOT_FOUND);
-    for (size_t i = 0; rc == SO_OK && i < COUNT_OF(fields); i++) {
-        struct so_str text = so_stmt_text(st, (int)i);
-        *fields[i] = text.p == NULL ? text : so_arena_dup(call->arena, text);
-        if (text.p != NULL && fields[i]->p == NULL)
+    if (rc == SO_OK && row) {
+        session_id = so_arena_dup(call->arena, so_stmt_text(st, 0));
+        out->revoked_at = so_stmt_text(st, 1);
+        if (out->revoked_at.p != NULL)
+            out->revoked_at = so_arena_dup(call->arena, out->revoked_at);
+        if (session_id.p == NULL || (!so_stmt_is_null(st, 1) && out->revoked_at.p == NULL))
             rc = so_err_oom(err);
     }
     so_stmt_done(st);
-    return rc;
+    if (rc == SO_OK && row)
+        rc = so_session_find(conn, session_id, call->arena, &out->session, &row, err);
+    return rc == SO_OK && !row ? so_auth_fail(err, SO_AUTH_REFRESH_NOT_FOUND) : rc;
 }
 
 /* Where the active token is the direct successor of the one shown: makes it again.  out->p == NULL: it is not. */
@@ -120,7 +181,7 @@ static int repeat_successor(struct so_auth_call *call, struct so_conn *conn, con
     int rc = so_auth_sql_start(conn,
                                "SELECT parent_hash, salt FROM auth_refresh_tokens"
                                " WHERE session_id = ?1 AND revoked_at IS NULL ORDER BY id DESC LIMIT 1",
-                               SO_VALUES(found->session_id), &st, err);
+                               SO_VALUES(found->session.id), &st, err);
     if (rc != SO_OK)
         return rc;
     *out = (struct so_str){NULL, 0};
@@ -143,16 +204,16 @@ static int issue_successor(struct so_auth_call *call, struct so_conn *conn, cons
                         SO_VALUES(found->hash, call->now), NULL, err);
     if (rc == SO_OK)
         rc = so_auth_sql_run(conn, "DELETE FROM auth_refresh_tokens WHERE session_id = ?1 AND revoked_at < ?2",
-                             SO_VALUES(found->session_id, old), NULL, err);
+                             SO_VALUES(found->session.id, old), NULL, err);
     if (rc == SO_OK)
         rc = so_auth_sql_run(conn, "UPDATE auth_sessions SET refreshed_at = ?2, ip = ?3 WHERE id = ?1",
-                             SO_VALUES(found->session_id, call->now, call->in->peer), NULL, err);
+                             SO_VALUES(found->session.id, call->now, call->in->peer), NULL, err);
     if (rc == SO_OK)
         rc = so_auth_random_text(call->arena, &salt, err);
     if (rc == SO_OK)
         rc = so_auth_hmac_text(call->arena, token, salt, out, err);
     if (rc == SO_OK)
-        rc = insert_token(call, conn, found->session_id, *out, found->hash, salt, err);
+        rc = insert_token(call, conn, found->session.id, *out, found->hash, salt, err);
     return rc;
 }
 
@@ -161,15 +222,11 @@ static int end_family(struct so_auth_call *call, struct so_conn *conn, const str
 {
     int rc =
         so_auth_sql_run(conn, "UPDATE auth_refresh_tokens SET revoked_at = ?2 WHERE session_id = ?1 AND revoked_at IS NULL",
-                        SO_VALUES(found->session_id, call->now), NULL, err);
+                        SO_VALUES(found->session.id, call->now), NULL, err);
     if (rc == SO_OK)
-        rc = so_auth_sql_run(conn, "UPDATE auth_sessions SET not_after = ?2 WHERE id = ?1",
-                             SO_VALUES(found->session_id, call->now), NULL, err);
+        rc = stop_session(call, conn, found->session.id, err);
     if (rc == SO_OK)
-        rc = so_session_refuse(call, conn, found->session_id, call->now_us / 1000000 + call->auth->settings.token_lifetime,
-                               err);
-    if (rc == SO_OK)
-        rc = so_auth_audit(call, conn, "token_revoked", found->user_id, err);
+        rc = so_auth_audit(call, conn, "token_revoked", found->session.user_id, err);
     return rc;
 }
 
@@ -183,18 +240,36 @@ static int is_reuse(struct so_auth_call *call, const struct found *found, bool *
     return SO_OK;
 }
 
+/* Whether the session's time is over, and what to say then. */
+static int check_time(struct so_auth_call *call, const struct found *found, const struct so_user *user, struct so_err *err)
+{
+    static const char *const WHY[] = {
+        [SO_SESSION_ENDED] = "", [SO_SESSION_TOO_OLD] = "", [SO_SESSION_IDLE] = " (Inactivity)"};
+    const struct so_session_limits *limits = &call->auth->settings.session_limits;
+    enum so_session_end_cause cause;
+    int64_t began;
+    if (so_session_ends(&found->session, limits, &cause) <= call->now_us)
+        return cause == SO_SESSION_ENDED && found->revoked_at.p != NULL
+                   ? so_auth_fail(err, SO_AUTH_REFRESH_USED)
+                   : so_auth_fail_with(err, SO_AUTH_REFRESH_EXPIRED, "Invalid Refresh Token: Session Expired%s", WHY[cause]);
+    if (limits->low_aal > 0 && so_factors_count_verified(user->factors, user->factor_count) > 0 &&
+        so_str_eq_c(found->session.aal, "aal1") && so_auth_time_read(found->session.created_at, &began) &&
+        began + limits->low_aal * 1000000 <= call->now_us)
+        return so_auth_fail_with(err, SO_AUTH_REFRESH_EXPIRED,
+                                 "Invalid Refresh Token: Session Expired (Low AAL: User Needs MFA Verification)");
+    return SO_OK;
+}
+
 static int check_family(struct so_auth_call *call, struct so_conn *conn, const struct found *found, struct so_user *out,
                         struct so_err *err)
 {
     bool exists;
-    if (found->not_after.p != NULL && so_str_cmp(found->not_after, call->now) <= 0)
-        return so_auth_fail(err, found->revoked_at.p != NULL ? SO_AUTH_REFRESH_USED : SO_AUTH_REFRESH_EXPIRED);
-    int rc = so_user_find(conn, SO_USER_BY_ID, found->user_id, call->arena, out, &exists, err);
+    int rc = so_user_find(conn, SO_USER_BY_ID, found->session.user_id, call->arena, out, &exists, err);
     if (rc == SO_OK && (!exists || out->deleted_at.p != NULL))
         return so_auth_fail(err, SO_AUTH_REFRESH_NOT_FOUND);
     if (rc == SO_OK && so_user_is_banned(out, call->now))
         return so_auth_fail(err, SO_AUTH_REFRESH_BANNED);
-    return rc;
+    return rc == SO_OK ? check_time(call, found, out, err) : rc;
 }
 
 int so_session_refresh(struct so_auth_call *call, struct so_conn *conn, struct so_str token, struct so_grant *grant,
@@ -218,48 +293,36 @@ int so_session_refresh(struct so_auth_call *call, struct so_conn *conn, struct s
     if (issued.p == NULL)
         rc = issue_successor(call, conn, &found, token, &issued, err);
     if (rc == SO_OK)
-        rc = so_auth_audit(call, conn, "token_refreshed", found.user_id, err);
-    grant->session_id = found.session_id;
-    grant->aal = found.aal;
-    grant->amr = found.amr;
+        rc = so_auth_audit(call, conn, "token_refreshed", found.session.user_id, err);
+    found.session.refreshed_at = call->now;
+    so_session_grant(call, &found.session, grant);
     grant->refresh_token = issued;
     return rc;
 }
 
 /* ---- the end ---- */
 
-int so_session_refuse(struct so_auth_call *call, struct so_conn *conn, struct so_str id, int64_t until, struct so_err *err)
-{
-    char now[24], expires[24];
-    snprintf(now, sizeof(now), "%lld", (long long)(call->now_us / 1000000));
-    snprintf(expires, sizeof(expires), "%lld", (long long)until);
-    int rc =
-        so_auth_sql_run(conn, "DELETE FROM auth_revocations WHERE expires_at <= ?1", SO_VALUES(so_str_c(now)), NULL, err);
-    if (rc == SO_OK)
-        rc = so_auth_sql_run(conn,
-                             "INSERT INTO auth_revocations (id, expires_at) VALUES (?1, ?2)"
-                             " ON CONFLICT (id) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)",
-                             SO_VALUES(id, so_str_c(expires)), NULL, err);
-    if (rc == SO_OK)
-        rc = so_auth_revoked_batch_put(&call->auth->revoked, &call->revoked, call->arena, id, until, err);
-    return rc;
-}
-
 struct ids {
     struct so_str *items;
     size_t count;
 };
 
+#define LIST "SELECT id, count(*) OVER () FROM auth_sessions WHERE user_id = ?1 "
+
 static int list_sessions(struct so_auth_call *call, struct so_conn *conn, enum so_session_scope scope, struct so_str user_id,
                          struct so_str session_id, struct ids *out, struct so_err *err)
 {
     static const char *const SQL[] = {
-        [SO_SESSION_ALL] = "SELECT id, count(*) OVER () FROM auth_sessions WHERE user_id = ?1 AND ?2 IS ?2",
-        [SO_SESSION_THIS] = "SELECT id, count(*) OVER () FROM auth_sessions WHERE user_id = ?1 AND id = ?2",
-        [SO_SESSION_OTHERS] = "SELECT id, count(*) OVER () FROM auth_sessions WHERE user_id = ?1 AND id IS NOT ?2",
+        [SO_SESSION_ALL] = LIST,
+        [SO_SESSION_THIS] = LIST "AND id = ?2",
+        [SO_SESSION_OTHERS] = LIST "AND id <> ?2",
+        [SO_SESSION_WEAK] = LIST "AND id <> ?2 AND aal = 'aal1'",
     };
     struct so_stmt *st;
-    int rc = so_auth_sql_start(conn, SQL[scope], SO_VALUES(user_id, session_id), &st, err);
+    if (session_id.n == 0) /* a token without session: every one is another */
+        scope = SO_SESSION_ALL;
+    const struct so_str values[] = {user_id, session_id};
+    int rc = so_auth_sql_start(conn, SQL[scope], values, scope == SO_SESSION_ALL ? 1 : 2, &st, err);
     if (rc != SO_OK)
         return rc;
     *out = (struct ids){0};
@@ -296,17 +359,13 @@ int so_session_end(struct so_auth_call *call, struct so_conn *conn, enum so_sess
 int so_session_check(struct so_auth_call *call, struct so_conn *conn, struct so_str session_id, struct so_str user_id,
                      struct so_err *err)
 {
-    struct so_stmt *st;
-    bool row = false;
-    int rc = so_auth_sql_start(conn, "SELECT not_after FROM auth_sessions WHERE id = ?1 AND user_id = ?2",
-                               SO_VALUES(session_id, user_id), &st, err);
+    enum so_session_end_cause cause;
+    bool found;
+    int rc = so_session_find(conn, session_id, call->arena, &call->session, &found, err);
     if (rc != SO_OK)
         return rc;
-    rc = so_stmt_step(st, &row, err);
-    if (rc == SO_OK && !row)
-        rc = so_auth_fail(err, SO_AUTH_SESSION_GONE);
-    if (rc == SO_OK && !so_stmt_is_null(st, 0) && so_str_cmp(so_stmt_text(st, 0), call->now) <= 0)
-        rc = so_auth_fail(err, SO_AUTH_SESSION_EXPIRED);
-    so_stmt_done(st);
-    return rc;
+    if (!found || !so_str_eq(call->session.user_id, user_id))
+        return so_auth_fail(err, SO_AUTH_SESSION_GONE);
+    bool is_over = so_session_ends(&call->session, &call->auth->settings.session_limits, &cause) <= call->now_us;
+    return is_over ? so_auth_fail(err, SO_AUTH_SESSION_EXPIRED) : SO_OK;
 }

@@ -136,7 +136,61 @@ static const char VERSION_2[] = "CREATE TABLE auth_one_time_tokens ("
                                 "CREATE INDEX auth_flow_states_user_id ON auth_flow_states (user_id);"
                                 "CREATE INDEX auth_flow_states_created_at ON auth_flow_states (created_at);";
 
-static const char *const STEPS[] = {VERSION_1, VERSION_2};
+/* Second factors (auth/factors.c), tries that are counted (auth/attempts.c), and the number of each revocation, by which
+ * other processes find what is new (auth/revoked.c).  Phone factors and security keys have their columns; passkeys, which
+ * are a first factor, will get a table of their own. */
+static const char FACTORS[] = "CREATE TABLE auth_mfa_factors ("
+                              "  id UUID TEXT NOT NULL PRIMARY KEY,"
+                              "  user_id UUID TEXT NOT NULL REFERENCES auth_users (id) ON DELETE CASCADE,"
+                              "  friendly_name TEXT,"
+                              "  factor_type TEXT NOT NULL," /* totp, recovery_code; later phone, webauthn */
+                              "  status TEXT NOT NULL,"      /* unverified, verified */
+                              "  secret TEXT,"               /* base32, or sealed */
+                              "  last_step BIGINT,"          /* of the last code that was used */
+                              "  phone TEXT,"
+                              "  web_authn_credential JSON TEXT,"
+                              "  web_authn_aaguid UUID TEXT,"
+                              "  last_challenged_at TIMESTAMPTZ TEXT,"
+                              "  created_at TIMESTAMPTZ TEXT NOT NULL,"
+                              "  updated_at TIMESTAMPTZ TEXT NOT NULL,"
+                              "  UNIQUE (user_id, friendly_name)"
+                              ");"
+
+                              "CREATE TABLE auth_mfa_challenges ("
+                              "  id UUID TEXT NOT NULL PRIMARY KEY,"
+                              "  factor_id UUID TEXT NOT NULL REFERENCES auth_mfa_factors (id) ON DELETE CASCADE,"
+                              "  created_at TIMESTAMPTZ TEXT NOT NULL,"
+                              "  verified_at TIMESTAMPTZ TEXT,"
+                              "  ip_address TEXT NOT NULL,"
+                              "  otp_code TEXT," /* for phones, where it is sent */
+                              "  web_authn_session_data JSON TEXT"
+                              ");"
+                              "CREATE INDEX auth_mfa_challenges_factor_id ON auth_mfa_challenges (factor_id);"
+
+                              "CREATE TABLE auth_mfa_recovery_codes ("
+                              "  factor_id UUID TEXT NOT NULL REFERENCES auth_mfa_factors (id) ON DELETE CASCADE,"
+                              "  code_hash TEXT NOT NULL,"
+                              "  used_at TIMESTAMPTZ TEXT,"
+                              "  PRIMARY KEY (factor_id, code_hash)"
+                              ");"
+
+                              "CREATE TABLE auth_attempts ("
+                              "  id TEXT NOT NULL PRIMARY KEY," /* hash of account and network */
+                              "  tries BIGINT NOT NULL,"
+                              "  ends_at BIGINT NOT NULL" /* seconds since 1970 */
+                              ");"
+                              "CREATE INDEX auth_attempts_ends_at ON auth_attempts (ends_at);"
+
+                              "ALTER TABLE auth_audit_log ADD COLUMN traits JSON TEXT;"
+                              "CREATE INDEX auth_audit_log_created_at ON auth_audit_log (created_at);"
+                              "CREATE INDEX auth_audit_log_action ON auth_audit_log (user_id, action, id);"
+
+                              "CREATE TABLE auth_counters (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);"
+                              "INSERT INTO auth_counters (name, value) VALUES ('revocations', 0);"
+                              "ALTER TABLE auth_revocations ADD COLUMN number BIGINT NOT NULL DEFAULT 0;"
+                              "CREATE INDEX auth_revocations_number ON auth_revocations (number);";
+
+static const char *const STEPS[] = {VERSION_1, VERSION_2, FACTORS};
 
 static int read_version(struct so_conn *conn, int64_t *out_version, struct so_err *err)
 {

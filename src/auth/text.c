@@ -36,6 +36,38 @@ void so_auth_time(int64_t us, char out[SO_AUTH_TIME_SIZE])
              fraction % 1000000);
 }
 
+/* The day number of a civil date: the way back. */
+static int64_t day_of_date(int64_t year, int64_t month, int64_t day)
+{
+    year -= month <= 2;
+    int64_t era = year / 400, of_era = year % 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+bool so_auth_time_read(struct so_str text, int64_t *out_us)
+{
+    static const char FORM[] = "0000-00-00T00:00:00.000000+00:00"; /* a zero stands for any digit */
+    int64_t numbers[7] = {0};
+    size_t count = 0;
+    if (text.n != sizeof(FORM) - 1)
+        return false;
+    for (size_t i = 0; i < 26; i++) {
+        char c = text.p[i];
+        if (FORM[i] == '0' ? c < '0' || c > '9' : c != FORM[i])
+            return false;
+        if (FORM[i] == '0')
+            numbers[count] = numbers[count] * 10 + (c - '0');
+        else
+            count++;
+    }
+    if (!so_str_ends(text, SO_STR("+00:00")))
+        return false;
+    int64_t seconds = day_of_date(numbers[0], numbers[1], numbers[2]) * 86400 + numbers[3] * 3600 + numbers[4] * 60;
+    *out_us = (seconds + numbers[5]) * 1000000 + numbers[6];
+    return true;
+}
+
 struct so_str so_auth_time_dup(struct so_arena *arena, int64_t us)
 {
     char text[SO_AUTH_TIME_SIZE];

@@ -11,6 +11,8 @@ enum { SO_AUTH_TIME_SIZE = 33 };
 void so_auth_time(int64_t us, char out[SO_AUTH_TIME_SIZE]);
 /* The same in an arena; p is NULL when memory ran out. */
 struct so_str so_auth_time_dup(struct so_arena *arena, int64_t us);
+/* And back, to microseconds since 1970.  False when it is in another form. */
+bool so_auth_time_read(struct so_str text, int64_t *out_us) SO_MUST_CHECK;
 
 /* An e-mail address as the HTML standard defines it (input type=email), at most 255 bytes, turned to lower case in `arena`.
  * False when it is none; out->p == NULL with true when memory ran out. */

@@ -25,7 +25,7 @@ static void put_claims(struct so_buf *out, const struct so_auth *auth, const str
     so_jw_member_str(&w, "iss", auth->issuer);
     so_jw_member_str(&w, "sub", user->id);
     so_jw_member_str(&w, "aud", user->aud);
-    so_jw_member_i64(&w, "exp", now + auth->settings.token_lifetime);
+    so_jw_member_i64(&w, "exp", grant->expires);
     so_jw_member_i64(&w, "iat", now);
     so_jw_member_str(&w, "email", so_str(user->email.p == NULL ? "" : user->email.p, user->email.n));
     so_jw_member_str(&w, "phone", so_str(user->phone.p == NULL ? "" : user->phone.p, user->phone.n));
@@ -56,7 +56,6 @@ int so_token_sign(struct so_auth_call *call, const struct so_grant *grant, struc
 
 int so_token_reply(struct so_auth_call *call, const struct so_grant *grant, const char *weak_reason, struct so_err *err)
 {
-    const struct so_auth_settings *settings = &call->auth->settings;
     struct so_buf token;
     struct so_jw w;
     so_buf_init(&token, SO_JWT_MAX);
@@ -66,8 +65,8 @@ int so_token_reply(struct so_auth_call *call, const struct so_grant *grant, cons
         so_jw_object(&w);
         so_jw_member_str(&w, "access_token", so_buf_str(&token));
         so_jw_member_cstr(&w, "token_type", "bearer");
-        so_jw_member_i64(&w, "expires_in", settings->token_lifetime);
-        so_jw_member_i64(&w, "expires_at", call->now_us / 1000000 + settings->token_lifetime);
+        so_jw_member_i64(&w, "expires_in", grant->expires - call->now_us / 1000000);
+        so_jw_member_i64(&w, "expires_at", grant->expires);
         so_jw_member_str(&w, "refresh_token", grant->refresh_token);
         so_jw_key(&w, SO_STR("user"));
         so_user_put(&w, &grant->user);

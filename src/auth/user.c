@@ -1,4 +1,5 @@
 /* user.c: GET and PUT /user: the account of the token. */
+#include "auth/attempts.h"
 #include "auth/endpoints.h"
 #include "auth/errors.h"
 #include "auth/letters.h"
@@ -91,6 +92,33 @@ static int run(void *arg, struct so_conn *conn, struct so_err *err)
 
 /* ---- before it ---- */
 
+/* The reference's three conditions of a new password or address, each a setting or a fact of the account. */
+static int check_rights(struct so_auth_call *call, const struct change *change, struct so_err *err)
+{
+    const struct so_auth_settings *settings = &call->auth->settings;
+    const struct so_auth_params *params = &call->params;
+    enum { FRESH_SECONDS = 86400 };
+    bool is_weak = so_factors_count_verified(call->user.factors, call->user.factor_count) > 0 &&
+                   !so_str_eq_c(call->session.aal, "aal2");
+    bool new_email = change->email.p != NULL && !so_str_eq(change->email, call->user.email);
+    int64_t began;
+    if (is_weak && (params->password.n > 0 || new_email))
+        return so_auth_fail(err, SO_AUTH_AAL2_TO_UPDATE);
+    if (params->password.n == 0)
+        return SO_OK;
+    bool is_fresh =
+        so_auth_time_read(call->session.created_at, &began) && began + (int64_t)FRESH_SECONDS * 1000000 >= call->now_us;
+    if (settings->password_reauthentication && !is_fresh && params->nonce.n == 0)
+        return so_auth_fail(err, SO_AUTH_REAUTHENTICATE);
+    /* Who came by a mailed code may have forgotten the old one. */
+    bool by_mail = so_str_find(call->session.amr, SO_STR("\"otp\"")) != SO_STR_NONE ||
+                   so_str_find(call->session.amr, SO_STR("\"recovery\"")) != SO_STR_NONE;
+    if (settings->password_current_required && call->user.encrypted_password.n > 0 && !by_mail &&
+        params->current_password.n == 0)
+        return so_auth_fail(err, SO_AUTH_CURRENT_PASSWORD_NEEDED);
+    return SO_OK;
+}
+
 /* Three argon2 runs at most: the current one, the new one against the old, the new one's hash. */
 static int take_password(struct so_auth_call *call, struct so_str *out_hash, struct so_err *err)
 {
@@ -101,6 +129,8 @@ static int take_password(struct so_auth_call *call, struct so_str *out_hash, str
         return so_auth_fail_with(err, SO_AUTH_VALIDATION_STATE,
                                  "Updating password of an anonymous user without an email or phone is not allowed");
     int rc = so_auth_password_check(call->auth, params->password, err);
+    if (rc == SO_OK && params->current_password.p != NULL)
+        rc = so_attempt_admit(call, SO_ATTEMPT_PASSWORD, call->user.email.n > 0 ? call->user.email : call->user.id, err);
     if (rc == SO_OK && params->current_password.p != NULL)
         rc = so_auth_password_matches(call, params->current_password, old, &matches, err);
     if (rc == SO_OK && !matches)
@@ -123,6 +153,8 @@ int so_me_put(struct so_auth_call *call, struct so_err *err)
         return so_auth_fail(err, SO_AUTH_PHONE_LOGIN_DISABLED);
     if (call->params.email.n > 0)
         rc = so_auth_email_take(call->arena, call->params.email, &change.email, err);
+    if (rc == SO_OK)
+        rc = check_rights(call, &change, err);
     if (rc == SO_OK && change.email.p != NULL && !call->auth->settings.autoconfirm)
         rc = so_letter_admit(call, change.email, err);
     if (rc == SO_OK && call->params.password.p != NULL)

@@ -7,59 +7,21 @@
 #include "auth/sql.h"
 #include "core/random.h"
 
-enum form { TEXT, TEXT_IF_SET, TIME_IF_SET, JSON, BOOL, HIDDEN };
-
-struct column {
-    const char *member;
-    enum form form;
-    size_t at; /* in the struct */
-};
-
-static const struct column USER[] = {
-#define X(column, member, form) {member, form, offsetof(struct so_user, column)},
+static const struct so_row_column USER[] = {
+#define X(column, member, form) {member, SO_ROW_##form, offsetof(struct so_user, column)},
     SO_USER_COLUMNS(X)
 #undef X
 };
-static const struct column IDENTITY[] = {
-#define X(column, member, form) {member, form, offsetof(struct so_user_identity, column)},
+static const struct so_row_column IDENTITY[] = {
+#define X(column, member, form) {member, SO_ROW_##form, offsetof(struct so_user_identity, column)},
     SO_IDENTITY_COLUMNS(X)
 #undef X
 };
 
-#define NAME(column, member, form) ", " #column
-#define MARK(column, member, form) ", ?"
-#define SET(column, member, form)  ", " #column " = ?"
-#define USER_SELECT                "SELECT 0" SO_USER_COLUMNS(NAME) " FROM auth_users "
-#define IDENTITY_SELECT            "SELECT 0" SO_IDENTITY_COLUMNS(NAME) " FROM auth_identities "
-
-static struct so_str *field(void *row, const struct column *column)
-{
-    return (struct so_str *)(void *)((char *)row + column->at);
-}
-
-static struct so_str field_of(const void *row, const struct column *column)
-{
-    return *(const struct so_str *)(const void *)((const char *)row + column->at);
-}
+#define USER_SELECT     "SELECT 0" SO_USER_COLUMNS(SO_ROW_NAME) " FROM auth_users "
+#define IDENTITY_SELECT "SELECT 0" SO_IDENTITY_COLUMNS(SO_ROW_NAME) " FROM auth_identities "
 
 /* ---- reading ---- */
-
-/* Copies the row that the statement stands on; the columns begin at 1. */
-static int load(struct so_stmt *st, const struct column *columns, size_t count, void *row, struct so_arena *arena,
-                struct so_err *err)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct so_str text = so_stmt_text(st, (int)i + 1);
-        *field(row, &columns[i]) = (struct so_str){NULL, 0};
-        if (text.p == NULL)
-            continue;
-        text = so_arena_dup(arena, text);
-        if (text.p == NULL)
-            return so_err_oom(err);
-        *field(row, &columns[i]) = text;
-    }
-    return SO_OK;
-}
 
 static int add_identity(struct so_user *user, const struct so_user_identity *identity, struct so_arena *arena,
                         struct so_err *err)
@@ -85,7 +47,7 @@ static int load_identities(struct so_conn *conn, struct so_user *user, struct so
     user->identity_count = 0;
     for (bool row; (rc = so_stmt_step(st, &row, err)) == SO_OK && row;) {
         struct so_user_identity identity;
-        rc = load(st, IDENTITY, COUNT_OF(IDENTITY), &identity, arena, err);
+        rc = so_row_load(st, IDENTITY, COUNT_OF(IDENTITY), &identity, arena, err);
         if (rc == SO_OK)
             rc = add_identity(user, &identity, arena, err);
         if (rc != SO_OK)
@@ -93,6 +55,12 @@ static int load_identities(struct so_conn *conn, struct so_user *user, struct so
     }
     so_stmt_done(st);
     return rc;
+}
+
+static int load_rest(struct so_conn *conn, struct so_user *user, struct so_arena *arena, struct so_err *err)
+{
+    int rc = load_identities(conn, user, arena, err);
+    return rc == SO_OK ? so_factors_load(conn, user->id, arena, &user->factors, &user->factor_count, err) : rc;
 }
 
 int so_user_find(struct so_conn *conn, enum so_user_key key, struct so_str value, struct so_arena *arena,
@@ -111,10 +79,10 @@ int so_user_find(struct so_conn *conn, enum so_user_key key, struct so_str value
         return rc;
     rc = so_stmt_step(st, &row, err);
     if (rc == SO_OK && row)
-        rc = load(st, USER, COUNT_OF(USER), &user, arena, err);
+        rc = so_row_load(st, USER, COUNT_OF(USER), &user, arena, err);
     so_stmt_done(st);
     if (rc == SO_OK && row)
-        rc = load_identities(conn, &user, arena, err);
+        rc = load_rest(conn, &user, arena, err);
     if (rc == SO_OK)
         *out_found = row;
     if (rc == SO_OK && row)
@@ -153,14 +121,14 @@ int so_user_list(struct so_conn *conn, int64_t limit, int64_t offset, struct so_
     so_stmt_bind_i64(st, 1, limit);
     so_stmt_bind_i64(st, 2, offset);
     for (bool row; (rc = so_stmt_step(st, &row, err)) == SO_OK && row;) {
-        rc = load(st, USER, COUNT_OF(USER), &users[count], arena, err);
+        rc = so_row_load(st, USER, COUNT_OF(USER), &users[count], arena, err);
         if (rc != SO_OK)
             break;
         count++;
     }
     so_stmt_done(st);
     for (size_t i = 0; rc == SO_OK && i < count; i++)
-        rc = load_identities(conn, &users[i], arena, err);
+        rc = load_rest(conn, &users[i], arena, err);
     if (rc != SO_OK)
         return rc;
     *out = users;
@@ -196,29 +164,24 @@ int so_user_make(struct so_auth_call *call, struct so_user *out, struct so_err *
     return out->id.p == NULL ? so_err_oom(err) : SO_OK;
 }
 
-/* The columns' values in order, and `last` after them. */
-static void values_of(const struct so_user *user, struct so_str last, struct so_str values[COUNT_OF(USER) + 1])
-{
-    for (size_t i = 0; i < COUNT_OF(USER); i++)
-        values[i] = field_of(user, &USER[i]);
-    values[COUNT_OF(USER)] = last;
-}
-
 int so_user_insert(struct so_conn *conn, const struct so_user *user, struct so_err *err)
 {
-    struct so_str values[COUNT_OF(USER) + 1];
-    values_of(user, user->id, values);
+    struct so_str values[COUNT_OF(USER)];
+    so_row_values(user, USER, COUNT_OF(USER), values);
     return so_auth_sql_run(
-        conn, "INSERT INTO auth_users (is_sso_user" SO_USER_COLUMNS(NAME) ") VALUES (0" SO_USER_COLUMNS(MARK) ")", values,
-        COUNT_OF(USER), NULL, err);
+        conn,
+        "INSERT INTO auth_users (is_sso_user" SO_USER_COLUMNS(SO_ROW_NAME) ") VALUES (0" SO_USER_COLUMNS(SO_ROW_MARK) ")",
+        values, COUNT_OF(USER), NULL, err);
 }
 
 int so_user_update(struct so_auth_call *call, struct so_conn *conn, struct so_user *user, struct so_err *err)
 {
     struct so_str values[COUNT_OF(USER) + 1];
     user->updated_at = call->now;
-    values_of(user, user->id, values);
-    return so_auth_sql_run(conn, "UPDATE auth_users SET is_sso_user = is_sso_user" SO_USER_COLUMNS(SET) " WHERE id = ?",
+    so_row_values(user, USER, COUNT_OF(USER), values);
+    values[COUNT_OF(USER)] = user->id;
+    return so_auth_sql_run(conn,
+                           "UPDATE auth_users SET is_sso_user = is_sso_user" SO_USER_COLUMNS(SO_ROW_SET) " WHERE id = ?",
                            values, COUNT_OF(USER) + 1, NULL, err);
 }
 
@@ -322,38 +285,6 @@ int so_user_identify(struct so_auth_call *call, struct so_conn *conn, struct so_
 
 /* ---- JSON ---- */
 
-/* "+00:00" at the end as the reference writes it: "Z". */
-static void put_time(struct so_jw *w, struct so_str time)
-{
-    char text[64];
-    struct so_str utc = SO_STR("+00:00");
-    if (so_str_ends(time, utc) && time.n < sizeof(text)) {
-        memcpy(text, time.p, time.n - utc.n);
-        text[time.n - utc.n] = 'Z';
-        time = so_str(text, time.n - utc.n + 1);
-    }
-    so_jw_str(w, time);
-}
-
-static void put_columns(struct so_jw *w, const struct column *columns, size_t count, const void *row)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct so_str value = field_of(row, &columns[i]);
-        enum form form = columns[i].form;
-        if (form == HIDDEN || ((form == TEXT_IF_SET || form == TIME_IF_SET) && value.n == 0))
-            continue;
-        so_jw_key(w, so_str_c(columns[i].member));
-        if (form == TIME_IF_SET)
-            put_time(w, value);
-        else if (form == JSON)
-            so_jw_raw(w, value.n == 0 ? SO_STR("{}") : value);
-        else if (form == BOOL)
-            so_jw_bool(w, so_str_eq_c(value, "1"));
-        else
-            so_jw_str(w, value.p == NULL ? SO_STR("") : value);
-    }
-}
-
 /* The earlier of the two confirmations, as the reference's generated column has it. */
 static struct so_str confirmed_at(const struct so_user *user)
 {
@@ -365,18 +296,25 @@ static struct so_str confirmed_at(const struct so_user *user)
 
 void so_user_put_members(struct so_jw *w, const struct so_user *user)
 {
-    put_columns(w, USER, COUNT_OF(USER), user);
+    so_row_put(w, USER, COUNT_OF(USER), user);
     if (confirmed_at(user).n > 0) {
         so_jw_key(w, SO_STR("confirmed_at"));
-        put_time(w, confirmed_at(user));
+        so_row_put_time(w, confirmed_at(user));
     }
     so_jw_key(w, SO_STR("identities"));
     so_jw_array(w);
     for (size_t i = 0; i < user->identity_count; i++) {
         so_jw_object(w);
-        put_columns(w, IDENTITY, COUNT_OF(IDENTITY), &user->identities[i]);
+        so_row_put(w, IDENTITY, COUNT_OF(IDENTITY), &user->identities[i]);
         so_jw_end_object(w);
     }
+    so_jw_end_array(w);
+    if (user->factor_count == 0)
+        return;
+    so_jw_key(w, SO_STR("factors"));
+    so_jw_array(w);
+    for (size_t i = 0; i < user->factor_count; i++)
+        so_factor_put(w, &user->factors[i]);
     so_jw_end_array(w);
 }
 

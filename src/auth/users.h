@@ -3,9 +3,8 @@
 #ifndef SO_AUTH_USERS_H
 #define SO_AUTH_USERS_H
 
-#include "core/arena.h"
-#include "db/db.h"
-#include "json/write.h"
+#include "auth/factors.h"
+#include "auth/rows.h"
 
 struct so_auth_call;
 
@@ -49,23 +48,21 @@ struct so_auth_call;
     X(email, "email", TEXT_IF_SET)
 
 struct so_user_identity {
-#define X(column, member, form) struct so_str column;
-    SO_IDENTITY_COLUMNS(X)
-#undef X
+    SO_IDENTITY_COLUMNS(SO_ROW_FIELD)
 };
 
 /* Columns as the database has them: NULL is {NULL,0}, a boolean is "0" or "1", times are those of auth/text.h. */
 struct so_user {
-#define X(column, member, form) struct so_str column;
-    SO_USER_COLUMNS(X)
-#undef X
+    SO_USER_COLUMNS(SO_ROW_FIELD)
     struct so_user_identity *identities;
     size_t identity_count;
+    struct so_factor *factors; /* second factors; without their secrets in answers */
+    size_t factor_count;
 };
 
 enum so_user_key { SO_USER_BY_ID, SO_USER_BY_EMAIL, SO_USER_BY_PHONE };
 
-/* With the identities.  *out_found false: there is none, and *out is untouched. */
+/* With identities and factors.  *out_found false: there is none, and *out is untouched. */
 int so_user_find(struct so_conn *conn, enum so_user_key key, struct so_str value, struct so_arena *arena,
                  struct so_user *out, bool *out_found, struct so_err *err) SO_MUST_CHECK;
 /* Newest first.  *out_total counts all. */

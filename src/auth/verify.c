@@ -143,11 +143,10 @@ static int put_session(struct verification *v, struct so_str type, struct so_buf
     so_buf_init(&token, SO_JWT_MAX);
     int rc = so_token_sign(call, &v->grant, &token, err);
     if (rc == SO_OK) {
-        int64_t lifetime = call->auth->settings.token_lifetime;
         so_buf_putc(url, '#');
         put_parameter(url, "access_token", so_buf_str(&token));
-        put_number(url, "expires_at", call->now_us / 1000000 + lifetime);
-        put_number(url, "expires_in", lifetime);
+        put_number(url, "expires_at", v->grant.expires);
+        put_number(url, "expires_in", v->grant.expires - call->now_us / 1000000);
         put_parameter(url, "refresh_token", v->grant.refresh_token);
         put_parameter(url, "token_type", SO_STR("bearer"));
         put_parameter(url, "type", type);

@@ -14,6 +14,7 @@ static const struct {
     {"migrate", "migrate plan|apply|status [DIR]", "what would change in the database; change it", cmd_migrate},
     {"config", "config [DIR]", "every setting: name, value, default, meaning", cmd_config},
     {"keys", "keys list|rotate|revoke", "the keys that sign tokens: show, turn over, take away", cmd_keys},
+    {"user", "user add|list|remove", "accounts: make, show, take away", cmd_user},
     {"jwt", "jwt verify|sign|decode", "tokens: what a signature proves, what a payload shows", cmd_jwt},
     {"json", "json check FILE...", "is it JSON?", cmd_json},
     {"schema", "schema validate|test|bench|explain", "JSON Schema: check instances, run suites, measure, explain a table",

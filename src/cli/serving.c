@@ -11,15 +11,16 @@
 #include "core/fs.h"
 #include "core/log.h"
 
-enum { LOOK_EVERY_MS = 250, LOOK_AT_KEYS_EVERY_MS = 1000 };
+enum { LOOK_EVERY_MS = 250, LOOK_AT_KEYS_EVERY_MS = 1000, LOOK_AT_REVOCATIONS_EVERY_MS = 400 };
 
 struct serving {
     struct so_app *app;
     uv_loop_t loop;
     uv_signal_t terminate, interrupt, hangup;
-    uv_timer_t look, look_at_keys;
+    uv_timer_t look, look_at_keys, look_at_revocations;
     char schemas[PATH_MAX], functions[PATH_MAX];
     uint64_t fingerprint;
+    bool is_blind;                                         /* the last look at revocations failed, which was said */
     char complaint[sizeof(((struct so_err *)0)->message)]; /* what was last wrong with the key file; said once */
 };
 
@@ -74,6 +75,17 @@ static void on_look_at_keys(uv_timer_t *timer)
         snprintf(s->complaint, sizeof(s->complaint), "%s", err.message);
 }
 
+/* Another process on the same database may have signed somebody out: tokens must be refused here within a second, too. */
+static void on_look_at_revocations(uv_timer_t *timer)
+{
+    struct serving *s = timer->data;
+    struct so_err err = SO_ERR_INIT;
+    int rc = so_app_look_at_revocations(s->app, &err);
+    if (rc != SO_OK && !s->is_blind)
+        so_log(SO_LOG_ERROR, "revocations of other processes cannot be read: %s", err.message);
+    s->is_blind = rc != SO_OK;
+}
+
 static void watch_signal(struct serving *s, uv_signal_t *handle, int number)
 {
     handle->data = s;
@@ -124,6 +136,10 @@ int cli_serve(struct so_app *app, const struct so_config *config, bool watch, lo
         s.look_at_keys.data = &s;
         uv_timer_init(&s.loop, &s.look_at_keys);
         uv_timer_start(&s.look_at_keys, on_look_at_keys, LOOK_AT_KEYS_EVERY_MS, LOOK_AT_KEYS_EVERY_MS);
+        s.look_at_revocations.data = &s;
+        uv_timer_init(&s.loop, &s.look_at_revocations);
+        uv_timer_start(&s.look_at_revocations, on_look_at_revocations, LOOK_AT_REVOCATIONS_EVERY_MS,
+                       LOOK_AT_REVOCATIONS_EVERY_MS);
         uv_run(&s.loop, UV_RUN_DEFAULT);
         so_app_stop(app);
     } else {

@@ -17,6 +17,8 @@ static const struct so_jws_info ALGS[] = {
     [SO_ALG_ES384] = {"ES384", SO_JWS_EC, SO_SHA384, "EC", "P-384", 48},
     [SO_ALG_ES512] = {"ES512", SO_JWS_EC, SO_SHA512, "EC", "P-521", 66},
     [SO_ALG_EDDSA] = {"EdDSA", SO_JWS_ED, SO_SHA512, "OKP", "Ed25519", 32},
+    [SO_ALG_ED25519] = {"Ed25519", SO_JWS_ED, SO_SHA512, "OKP", "Ed25519", 32},
+    [SO_ALG_ED448] = {"Ed448", SO_JWS_ED, SO_SHA512, "OKP", "Ed448", 57},
 };
 _Static_assert(COUNT_OF(ALGS) == SO_ALG_COUNT, "every algorithm has a row");
 
@@ -30,4 +32,13 @@ enum so_jws_alg so_jws_alg_find(struct so_str name)
         if (so_str_eq_c(name, ALGS[alg].name))
             return (enum so_jws_alg)alg;
     return SO_ALG_NONE;
+}
+
+bool so_jws_covers(enum so_jws_alg named, enum so_jws_alg keys)
+{
+    const struct so_jws_info *name = &ALGS[named], *key = &ALGS[keys];
+    if (named == keys)
+        return named != SO_ALG_NONE;
+    return name->kind == SO_JWS_ED && key->kind == SO_JWS_ED &&
+           (named == SO_ALG_EDDSA || strcmp(name->curve, key->curve) == 0);
 }

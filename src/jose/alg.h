@@ -1,4 +1,4 @@
-/* alg.h: what the algorithms of RFC 7518 section 3.1 and RFC 8037 are made of. */
+/* alg.h: what the algorithms of RFC 7518 section 3.1, RFC 8037 and RFC 9864 are made of. */
 #ifndef SO_JOSE_ALG_H
 #define SO_JOSE_ALG_H
 
@@ -17,5 +17,9 @@ struct so_jws_info {
 };
 
 const struct so_jws_info *so_jws_info(enum so_jws_alg alg); /* never NULL; SO_ALG_NONE has empty texts */
+
+/* Whether a token that says `named` may be signed with a key for `keys`: they are the same, or EdDSA and one of its curves
+ * (RFC 9864 section 2.2).  The names that RFC 9864 has for COSE only, ESP256 and its like, are unknown here. */
+bool so_jws_covers(enum so_jws_alg named, enum so_jws_alg keys);
 
 #endif

@@ -174,7 +174,7 @@ static EVP_PKEY *generate_pkey(const struct so_jws_info *info)
     enum { RSA_BITS = 2048 };
     switch (info->kind) {
     case SO_JWS_EC: return EVP_EC_gen(info->curve);
-    case SO_JWS_ED: return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    case SO_JWS_ED: return EVP_PKEY_Q_keygen(NULL, NULL, info->curve);
     default: return EVP_RSA_gen(RSA_BITS);
     }
 }

@@ -1,4 +1,4 @@
-/* jwk.h: JSON Web Keys and key sets (RFC 7517, 7518, 8037; thumbprints RFC 7638).
+/* jwk.h: JSON Web Keys and key sets (RFC 7517, 7518, 8037, 9864; thumbprints RFC 7638).
  * A key is bound to one algorithm: its "alg", or what its type and curve imply.  The token's header never chooses.
  * Owns: a key owns its OpenSSL handle.   Threads: a key never changes after it was made; so_jwk_ref() and unref() are
  * atomic. */
@@ -24,7 +24,9 @@ enum so_jws_alg {
     SO_ALG_ES256,
     SO_ALG_ES384,
     SO_ALG_ES512,
-    SO_ALG_EDDSA,
+    SO_ALG_EDDSA,   /* RFC 8037: the key says which curve */
+    SO_ALG_ED25519, /* RFC 9864: the name does */
+    SO_ALG_ED448,
     SO_ALG_COUNT
 };
 const char *so_jws_alg_name(enum so_jws_alg alg);    /* "ES256" */

@@ -290,12 +290,14 @@ static int read_alg(const struct so_json *jwk, enum so_jws_alg wanted, struct so
         return so_fail(err, SO_EINVAL, "the JWK member \"alg\" is no text");
     out->alg_is_implied = own == NULL && wanted == SO_ALG_NONE;
     out->alg = own != NULL ? so_jws_alg_find(so_json_str(own)) : wanted != SO_ALG_NONE ? wanted : (enum so_jws_alg)implied;
+    if (out->alg == SO_ALG_EDDSA && so_str_eq_c(curve, so_jws_info(SO_ALG_ED448)->curve))
+        out->alg = SO_ALG_ED448; /* EdDSA means the curve of the key */
     if (out->alg == SO_ALG_NONE)
         return so_fail(err, SO_ENOTFOUND, "the JWK's \"alg\" is not a supported signature algorithm");
     if (!suits(out->alg, kty, curve))
         return so_fail(err, SO_EINVAL, "a JWK of this \"kty\" and \"crv\" cannot be used with %s",
                        so_jws_alg_name(out->alg));
-    if (wanted != SO_ALG_NONE && wanted != out->alg)
+    if (wanted != SO_ALG_NONE && !so_jws_covers(wanted, out->alg))
         return so_fail(err, SO_EINVAL, "the JWK is for %s, not for %s", so_jws_alg_name(out->alg), so_jws_alg_name(wanted));
     return SO_OK;
 }

@@ -97,7 +97,7 @@ static int read_choice(const struct so_json *header, enum so_jws_alg wanted, str
         return so_fail(err, SO_EAUTH, "the token is not signed (\"alg\" is \"none\")");
     if (out->alg == SO_ALG_NONE)
         return so_fail(err, SO_EAUTH, "the token's \"alg\" is not supported");
-    if (wanted != SO_ALG_NONE && out->alg != wanted)
+    if (wanted != SO_ALG_NONE && !so_jws_covers(wanted, out->alg) && !so_jws_covers(out->alg, wanted))
         return so_fail(err, SO_EAUTH, "the token is signed with %s, not with %s", so_jws_alg_name(out->alg),
                        so_jws_alg_name(wanted));
     out->is_callers = wanted != SO_ALG_NONE;

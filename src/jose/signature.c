@@ -17,8 +17,8 @@ enum {
 
 bool so_signature_fits(const struct so_jwk *key, enum so_jws_alg alg, bool is_callers)
 {
-    if (alg == key->alg)
-        return alg != SO_ALG_NONE;
+    if (so_jws_covers(alg, key->alg))
+        return true;
     const struct so_jws_info *info = so_jws_info(alg);
     return is_callers && key->alg_is_implied && info->curve == NULL && strcmp(info->kty, so_jws_info(key->alg)->kty) == 0 &&
            (info->kind != SO_JWS_HMAC || key->secret.n >= so_digest_size(info->digest));
@@ -157,6 +157,8 @@ static int verify_public(const struct so_jwk *key, enum so_jws_alg alg, struct s
 int so_signature_verify(const struct so_jwk *key, enum so_jws_alg alg, struct so_str data, struct so_str signature,
                         struct so_err *err)
 {
+    if (so_jws_covers(alg, key->alg))
+        alg = key->alg; /* EdDSA on whichever curve */
     if (signature.n != so_signature_size(key, alg))
         return mismatch(err);
     return key->pkey == NULL ? verify_hmac(key, alg, data, signature, err) : verify_public(key, alg, data, signature, err);

@@ -2,14 +2,16 @@
  *
  *   _socle_tables      the tables that Socle made: others are never dropped
  *   _socle_migrations  one row a step, for `socle migrate status`
+ *   _socle_changes     the change log (logging.h)
  *
  * Indexes and triggers that were made by hand on a table that is rebuilt are read before it and made again after it. */
+#include "model/logging.h"
 #include "model/migrate.h"
 
 static const char BOOKKEEPING[] =
     "CREATE TABLE IF NOT EXISTS _socle_tables (name TEXT PRIMARY KEY) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS _socle_migrations (id INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ TEXT NOT NULL,"
-    " \"table\" TEXT NOT NULL, summary TEXT NOT NULL, sql TEXT NOT NULL)";
+    " \"table\" TEXT NOT NULL, summary TEXT NOT NULL, sql TEXT NOT NULL);" SO_LOGGING_TABLE;
 
 /* Runs `sql` with texts bound to ?1, ?2, ...; *out_row may be NULL. */
 static int run(struct so_conn *conn, struct so_str sql, const struct so_str *texts, size_t count, bool *out_row,

@@ -342,6 +342,8 @@ int so_diff_compare(struct so_planner *p, struct so_table_diff *d)
     int rc = compare_indexes(p, d);
     if (rc == SO_OK)
         rc = compare_search(p, d);
+    if (rc == SO_OK)
+        rc = so_diff_compare_logging(p, d);
     return rc == SO_OK ? so_buf_check(&d->reasons, "the migration", p->err) : rc;
 }
 

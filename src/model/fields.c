@@ -10,13 +10,13 @@ static const struct {
     const char *name;
     bool table, property;
 } ANNOTATIONS[] = {
-    {"x-primary-key", true, false}, {"x-indexes", true, false},     {"x-unique", true, true},
-    {"x-policies", true, false},    {"x-renamed-from", true, true}, {"x-default", false, true},
-    {"x-references", false, true},  {"x-on-delete", false, true},   {"x-search", false, true},
+    {"x-primary-key", true, false}, {"x-indexes", true, false},  {"x-unique", true, true},      {"x-policies", true, false},
+    {"x-renamed-from", true, true}, {"x-default", false, true},  {"x-references", false, true}, {"x-on-delete", false, true},
+    {"x-search", false, true},      {"x-realtime", true, false},
 };
-static const char *const ANNOTATION_NAMES[] = {"x-primary-key",  "x-indexes", "x-unique",     "x-policies",
-                                               "x-renamed-from", "x-default", "x-references", "x-on-delete",
-                                               "x-search",       NULL};
+static const char *const ANNOTATION_NAMES[] = {
+    "x-primary-key", "x-indexes", "x-unique",   "x-policies", "x-renamed-from", "x-default", "x-references",
+    "x-on-delete",   "x-search",  "x-realtime", NULL};
 _Static_assert(COUNT_OF(ANNOTATIONS) + 1 == COUNT_OF(ANNOTATION_NAMES), "both lists name the same keywords");
 
 static int check_annotation(struct so_str name, bool of_table, const struct so_place *at, struct so_err *err)

@@ -207,6 +207,19 @@ static int read_table_text(struct loader *l, const struct so_table *table, const
     return SO_OK;
 }
 
+static int read_table_flag(struct loader *l, const struct so_table *table, const char *keyword, struct so_place *at,
+                           bool *out)
+{
+    at->keyword = keyword;
+    const struct so_json *value = so_json_get(table->source, so_str_c(keyword));
+    if (value == NULL)
+        return SO_OK;
+    if (!so_json_is_bool(value))
+        return so_place_fail(at, l->err, SO_EINVAL, "should be true or false");
+    *out = value->type == SO_JSON_TRUE;
+    return SO_OK;
+}
+
 static int check_root(struct loader *l, const struct so_table *table, struct so_place *at)
 {
     at->keyword = NULL;
@@ -252,6 +265,9 @@ static int read_table(struct loader *l, struct so_table *table)
         rc = read_table_text(l, table, "description", &at, &table->description);
     if (rc == SO_OK)
         rc = read_table_text(l, table, "x-renamed-from", &at, &table->renamed_from);
+    table->realtime = true;
+    if (rc == SO_OK)
+        rc = read_table_flag(l, table, "x-realtime", &at, &table->realtime);
     if (rc == SO_OK)
         rc = read_fields(l, table, &at);
     if (rc == SO_OK)
@@ -360,6 +376,7 @@ int so_model_load(const char *dir, struct so_model **out, struct so_err *err)
     if (model == NULL)
         return so_err_oom(err);
     model->refs = 1;
+    model->realtime = true;
     so_arena_init(&model->arena, MODEL_MEMORY_MAX);
     so_map_init(&model->by_name, &model->arena);
     struct loader l = {.model = model, .arena = &model->arena, .err = err};

@@ -22,7 +22,9 @@ enum so_step_kind {
     SO_STEP_CREATE_INDEX,
     SO_STEP_DROP_INDEX,
     SO_STEP_CREATE_SEARCH, /* the full text index of a table's x-search columns */
-    SO_STEP_DROP_SEARCH
+    SO_STEP_DROP_SEARCH,
+    SO_STEP_CREATE_LOGGING, /* the triggers of the change log (logging.h) */
+    SO_STEP_DROP_LOGGING
 };
 
 struct so_step {

@@ -70,6 +70,7 @@ struct so_table {
     struct so_policy policies[SO_CMD_COUNT];
     struct so_policy check; /* x-policies.check, for the new row of insert and update; ALLOW when absent */
     bool has_policies;      /* the file has x-policies at all */
+    bool realtime;          /* x-realtime: changes are logged, and subscribers may hear of them; true when absent */
 };
 
 /* What a function answers with. */
@@ -114,6 +115,7 @@ struct so_model {
     const struct so_table *const *tables; /* in an order in which references lead backwards where they can */
     size_t table_count;
     struct so_map by_name; /* -> struct so_table */
+    bool realtime;         /* changes are logged; true unless the owner says otherwise right after loading */
     int refs;              /* private */
 };
 

@@ -1,16 +1,18 @@
 /* plan.c: the steps from what the database is to what the model says, in the order in which they run:
  *
- *   drop search indexes -> rename tables, columns -> drop indexes -> rebuild tables -> add, drop columns -> create tables
- *   -> create indexes -> create search indexes -> drop tables
+ *   drop logging, search indexes -> rename tables, columns -> drop indexes -> rebuild tables -> add, drop columns
+ *   -> create tables -> create indexes -> create search indexes -> create logging -> drop tables
  *
- * After the renames every step speaks of tables and columns by their new names.  What is dropped goes last, so that what
- * referred to it has been changed before. */
+ * The triggers of the change log name columns, so those that no longer fit go before anything else.  After the renames every
+ * step speaks of tables and columns by their new names.  What is dropped goes last, so that what referred to it has been
+ * changed before. */
 #include "model/plan.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "model/logging.h"
 #include "model/sql_text.h"
 
 enum { SQL_MAX = 4 << 20, LOSS_MAX = 64 * 1024 };
@@ -163,6 +165,34 @@ static int step_rebuild(struct so_planner *p, struct so_table_diff *d, const str
     return rc;
 }
 
+static void put_logging(struct so_buf *sql, const struct so_table *table)
+{
+    for (size_t i = 0; i < SO_LOGGING_TRIGGERS; i++) {
+        so_buf_puts(sql, sql->len > 0 ? ";\n" : "");
+        so_logging_put(sql, table, i);
+    }
+}
+
+static int step_create_logging(struct so_planner *p, const struct so_table_diff *d, struct so_buf *sql)
+{
+    put_logging(sql, d->table);
+    struct so_step step = {.kind = SO_STEP_CREATE_LOGGING, .table = d->table->name};
+    step.summary = so_arena_printf(p->arena, "%.*s: log changes", SO_STR_ARG(d->table->name));
+    return add_step(p, step, sql, NULL);
+}
+
+static int step_drop_logging(struct so_planner *p, const struct so_table_diff *d, struct so_buf *sql)
+{
+    for (size_t i = 0; i < d->old_logging_count; i++) {
+        so_buf_puts(sql, i == 0 ? "DROP TRIGGER " : ";\nDROP TRIGGER ");
+        so_sql_put_name(sql, d->old_logging[i]);
+    }
+    struct so_step step = {.kind = SO_STEP_DROP_LOGGING, .table = d->table->name};
+    step.summary = so_arena_printf(p->arena, "%.*s: stop logging changes%s", SO_STR_ARG(d->table->name),
+                                   d->logging_missing ? " for a moment" : "");
+    return add_step(p, step, sql, NULL);
+}
+
 static int step_create_table(struct so_planner *p, const struct so_table_diff *d, struct so_buf *sql)
 {
     so_ddl_put_table(sql, d->table, d->table->name);
@@ -170,6 +200,8 @@ static int step_create_table(struct so_planner *p, const struct so_table_diff *d
         so_buf_lit(sql, ";\n");
         so_ddl_put_index(sql, d->table->name, &d->indexes[i]);
     }
+    if (d->logging_missing)
+        put_logging(sql, d->table);
     struct so_step step = {.kind = SO_STEP_CREATE_TABLE, .table = d->table->name};
     step.summary = so_arena_printf(p->arena, "%.*s: create table", SO_STR_ARG(d->table->name));
     return add_step(p, step, sql, NULL);
@@ -207,6 +239,16 @@ static int step_drop_table(struct so_planner *p, const struct so_relation *r, st
 }
 
 /* ---- phases: each goes through all tables ---- */
+
+static int drop_logging_phase(struct so_planner *p, struct so_table_diff *d, struct so_buf *sql)
+{
+    return d->old_logging_count > 0 ? step_drop_logging(p, d, sql) : SO_OK;
+}
+
+static int create_logging_phase(struct so_planner *p, struct so_table_diff *d, struct so_buf *sql)
+{
+    return d->old != NULL && d->logging_missing ? step_create_logging(p, d, sql) : SO_OK;
+}
 
 static int rename_phase(struct so_planner *p, struct so_table_diff *d, struct so_buf *sql)
 {
@@ -390,8 +432,8 @@ static int make_diffs(struct so_planner *p)
 static int make_steps(struct so_planner *p)
 {
     static int (*const PHASES[])(struct so_planner *, struct so_table_diff *, struct so_buf *) = {
-        drop_search_phase, rename_phase, drop_index_phase,   rebuild_phase,
-        column_phase,      create_phase, create_index_phase, create_search_phase};
+        drop_logging_phase, drop_search_phase, rename_phase,       drop_index_phase,    rebuild_phase,
+        column_phase,       create_phase,      create_index_phase, create_search_phase, create_logging_phase};
     int rc = SO_OK;
     for (size_t i = 0; rc == SO_OK && i < COUNT_OF(PHASES); i++)
         rc = each_table(p, PHASES[i]);

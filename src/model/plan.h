@@ -1,6 +1,7 @@
 /* plan.h: what the parts of the planner share.
  *
  *   diff.c    table by table: what continues what, and what differs
+ *   triggers.c what becomes of the change log's triggers
  *   survey.c  what that does to the rows: what would be lost, and what cannot work
  *   rebuild.c the SQL of a table that is made anew
  *   plan.c    the steps, in the order in which they run */
@@ -37,6 +38,9 @@ struct so_table_diff {
     size_t unused_count;
     bool rebuild;
     struct so_search_state search;
+    const struct so_str *old_logging; /* triggers of the change log that are to be dropped */
+    size_t old_logging_count;
+    bool logging_missing;  /* and that are to be made */
     struct so_buf reasons; /* what differs, for the summary; until the plan is made */
 };
 
@@ -54,6 +58,9 @@ static inline bool so_diff_renames_column(const struct so_table_diff *d, size_t 
 }
 /* Whether the field's foreign key is not the one that the column has. */
 bool so_diff_reference_changed(const struct so_planner *p, const struct so_table_diff *d, size_t field);
+
+/* triggers.c: fills old_logging and logging_missing. */
+int so_diff_compare_logging(struct so_planner *p, struct so_table_diff *d) SO_MUST_CHECK;
 
 /* Fills `loss` with what the rows of a rebuilt or altered table would lose (empty: nothing).  SO_EINVAL when the rows do not
  * fit at all, with a hint. */

@@ -87,6 +87,14 @@ static const struct {
     {"page 0", {"GET", "/admin/users?page=0", NULL, SERVICE_KEY}, 400, "validation_failed"},
     {"empty page", {"GET", "/admin/users?page=&per_page=", NULL, SERVICE_KEY}, 200, ""},
     {"id is no uuid", {"GET", "/admin/users/7", NULL, SERVICE_KEY}, 404, "validation_failed"},
+    {"id with a way up", {"GET", "/admin/users/../users?x", NULL, SERVICE_KEY}, 404, "not_found"},
+    {"id with an encoded slash", {"GET", "/admin/users/..%2Fusers", NULL, SERVICE_KEY}, 404, "validation_failed"},
+    {"id with an encoded query", {"GET", "/admin/users/%3Fpage=1", NULL, SERVICE_KEY}, 404, "validation_failed"},
+    {"two ids, one no uuid",
+     {"DELETE", "/admin/users/00000000-0000-4000-8000-000000000000/factors/..", NULL, SERVICE_KEY},
+     404,
+     "validation_failed"},
+    {"a name where an id belongs", {"DELETE", "/factors/recovery-codes/", NULL, SERVICE_KEY}, 404, "not_found"},
     {"id unknown", {"GET", "/admin/users/00000000-0000-4000-8000-000000000000", NULL, SERVICE_KEY}, 404, "user_not_found"},
     {"delete unknown",
      {"DELETE", "/admin/users/00000000-0000-4000-8000-000000000000", NULL, SERVICE_KEY},
@@ -266,6 +274,19 @@ static void metadata_is_merged_and_null_takes_away(void **state)
     assert_string_equal(text(&a, "/user_metadata/email"), "ada@example.com");
     assert_int_not_equal(so_str_find(a.body, SO_STR("1.50")), SO_STR_NONE);
     assert_answer(send("PUT", "/user", "{\"app_metadata\":{\"a\":1}}", NULL, token), 403, "not_admin");
+}
+
+/* CVE-2020-15366 and its like: in some languages this name is a door. */
+static void metadata_names_are_plain_data(void **state)
+{
+    (void)state;
+    struct answer me = sign_up("ada@example.com", "secret-1");
+    const char *token = text(&me, "/access_token");
+    struct answer a = send("PUT", "/user", "{\"data\":{\"__proto__\":{\"is_admin\":true},\"constructor\":1}}", NULL, token);
+    assert_answer(a, 200, "");
+    assert_int_equal(at(&a, "/user_metadata/__proto__/is_admin")->type, SO_JSON_TRUE);
+    assert_null(at(&a, "/user_metadata/is_admin"));
+    assert_string_equal(text(&a, "/role"), "authenticated");
 }
 
 static void metadata_has_a_limit_and_a_large_one_does_not_lock_its_owner_out(void **state)
@@ -499,6 +520,7 @@ int main(void)
         WITH_SERVICE(errors_have_the_form_the_client_asks_for),
         WITH_SERVICE(the_key_set_verifies_tokens_and_holds_no_secret),
         WITH_SERVICE(metadata_is_merged_and_null_takes_away),
+        WITH_SERVICE(metadata_names_are_plain_data),
         WITH_SERVICE(metadata_has_a_limit_and_a_large_one_does_not_lock_its_owner_out),
         WITH_SERVICE(a_new_password_works_and_ends_the_other_sessions),
         WITH_SERVICE(a_new_address_counts_at_once_unless_it_is_taken),

@@ -85,6 +85,49 @@ static void every_algorithm_verifies_what_it_signed(void **state)
         so_jwk_unref(keys[alg]);
 }
 
+/* RFC 9864: the names say the curve; EdDSA leaves it to the key; ESP256 and its like are COSE's. */
+static void names_of_edwards_curves_mean_one_curve_each(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key_alg, *curve; /* "" is a JWK without alg */
+        const char *token_alg;
+        bool fits;
+    } ROWS[] = {
+        {"", "Ed25519", "EdDSA", true},        {"", "Ed25519", "Ed25519", true},     {"", "Ed25519", "Ed448", false},
+        {"EdDSA", "Ed25519", "Ed25519", true}, {"EdDSA", "Ed25519", "Ed448", false}, {"Ed25519", "Ed25519", "EdDSA", true},
+        {"", "Ed448", "Ed448", true},          {"EdDSA", "Ed448", "Ed448", true},    {"Ed448", "Ed448", "EdDSA", true},
+        {"", "Ed448", "Ed25519", false},       {"", "Ed25519", "ESP256", false},     {"", "Ed25519", "ED25519", false},
+    };
+    static const char *const D[] = {"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+                                    "bIKlYsuAjRDWMr6JyFE-v2ySnzTd-oyfY8mWDvbjSKNSjIo_zC8ETjmj_FuUSS-PAy51SaIAmPlb"};
+    static const char *const X[] = {"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+                                    "X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA"};
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        size_t which = strcmp(ROWS[i].curve, "Ed448") == 0;
+        struct so_str jwk = so_arena_printf(&arena, "{\"kty\":\"OKP\",\"crv\":\"%s\",\"d\":\"%s\",\"x\":\"%s\"%s%s%s}",
+                                            ROWS[i].curve, D[which], X[which], ROWS[i].key_alg[0] ? ",\"alg\":\"" : "",
+                                            ROWS[i].key_alg, ROWS[i].key_alg[0] ? "\"" : "");
+        struct so_jwk *key = must_parse_key(jwk.p, SO_ALG_NONE);
+        struct so_buf token;
+        uint8_t signature[SO_SIGNATURE_MAX];
+        struct so_str payload;
+        size_t n;
+        so_buf_init(&token, 4096);
+        so_base64url_put(&token, so_arena_printf(&arena, "{\"alg\":\"%s\"}", ROWS[i].token_alg));
+        so_buf_lit(&token, ".e30");
+        assert_int_equal(so_signature_make(key, so_buf_str(&token), signature, &n, NULL), SO_OK);
+        so_buf_putc(&token, '.');
+        so_base64url_put(&token, so_str((char *)signature, n));
+        int rc = verify(key, so_buf_str(&token), SO_ALG_NONE, &payload);
+        if (rc != (ROWS[i].fits ? SO_OK : SO_EAUTH))
+            fail_msg("key %s on %s, token %s: %s", ROWS[i].key_alg, ROWS[i].curve, ROWS[i].token_alg, so_code_name(rc));
+        so_buf_deinit(&token);
+        so_jwk_unref(key);
+        so_arena_reset(&arena);
+    }
+}
+
 static void an_rsa_key_without_alg_means_rs256_unless_the_caller_says_otherwise(void **state)
 {
     (void)state;
@@ -157,6 +200,7 @@ int main(void)
         cmocka_unit_test(the_signatures_of_the_rfcs_verify),
         cmocka_unit_test(every_changed_character_is_noticed),
         cmocka_unit_test(every_algorithm_verifies_what_it_signed),
+        cmocka_unit_test(names_of_edwards_curves_mean_one_curve_each),
         cmocka_unit_test(an_rsa_key_without_alg_means_rs256_unless_the_caller_says_otherwise),
         cmocka_unit_test(a_key_must_be_long_enough_for_the_callers_hmac),
         cmocka_unit_test(ecdsa_signatures_have_one_form),

@@ -1,4 +1,5 @@
-/* vectors.h: the signatures that RFCs 7515 (appendix A), 8037 (appendix A) and 7520 (sections 4.1 to 4.4) publish. */
+/* vectors.h: tokens whose signatures are known: those that RFCs 7515 (appendix A), 8037 (appendix A) and 7520 (sections 4.1
+ * to 4.4) publish. */
 #ifndef SO_TESTS_JOSE_VECTORS_H
 #define SO_TESTS_JOSE_VECTORS_H
 
@@ -121,6 +122,24 @@ static const struct {
      "yb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAgb250byB0aGUgcm9hZCwgYW5kIGlmIHl"
      "vdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dpbmcgd2hlcmUgeW91IG1pZ2h0IGJlIHN3ZXB0IG9mZiB"
      "0by4.s0h6KThzkfBBBkLspW1h84VsJZFTsPPqMDA7g1Md7p0",
+     true},
+    {"RFC 9864, Ed25519, with the key of RFC 8037 A.1 (made by Node's crypto)", SO_ALG_ED25519,
+     "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\",\"x\":\"1"
+     "1qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+     "eyJhbGciOiJFZDI1NTE5In0.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.UxhIYLHGg39NVCLpQAVD_UcfOmnGSCzLFZoXYkLiIbFccmOb"
+     "_qObsgjzLKsfJw-4NlccUgvYrEHrRbNV0HcZAQ",
+     true},
+    {"RFC 9864, Ed448, with the key of RFC 8032 7.4 (made by Node's crypto)", SO_ALG_ED448,
+     "{\"kty\":\"OKP\",\"crv\":\"Ed448\",\"d\":\"bIKlYsuAjRDWMr6JyFE-v2ySnzTd-oyfY8mWDvbjSKNSjIo_zC8ETjmj_FuUSS-PAy51"
+     "SaIAmPlb\",\"x\":\"X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA\"}",
+     "eyJhbGciOiJFZDQ0OCJ9.RXhhbXBsZSBvZiBFZDQ0OCBzaWduaW5n.gOQ6lahb0PKu49JlyQo-XrBgDZqr9HLOmW0wKYAoJnGNllHmTn78vn_xQ0YHr"
+     "TTNcu6qQHcF9iqAwXvXWACuIiABO95BjzHtzpkEhY6_b8HtkCu3ac8yHoIm9uYl19Emy5Og-6z1ODxC4HBpg1DfehUA",
+     true},
+    {"RFC 8037, EdDSA on Ed448 (made by Node's crypto)", SO_ALG_ED448,
+     "{\"kty\":\"OKP\",\"crv\":\"Ed448\",\"d\":\"bIKlYsuAjRDWMr6JyFE-v2ySnzTd-oyfY8mWDvbjSKNSjIo_zC8ETjmj_FuUSS-PAy51"
+     "SaIAmPlb\",\"x\":\"X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA\"}",
+     "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDQ0OCBzaWduaW5n.wW3QG5pxlbrl9796GM2Qj9-MQq3jDHjsK2qqqtr9Q0ihOxa0OCRBzy4zbFna"
+     "Qk-s6xvjcRnRaDIAR4oP1CIeu-wQpEzyTYHE4bXP6uhQXLTkJzjEW_5OyLX3_BdsvrFcWfncU3KgI24y1ShgnvigBA4A",
      true},
 };
 

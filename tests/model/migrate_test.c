@@ -122,7 +122,7 @@ static const struct change CHANGES[] = {
     {"a trigger made by hand stays, through a rebuild", T(ID TEXT("a"), PK), NULL,
      "CREATE TRIGGER mine AFTER INSERT ON t BEGIN SELECT 1; END",
      T(ID TYPED("a", "\"type\":\"string\",\"default\":\"x\""), PK), NULL, NULL, NULL,
-     "SELECT name FROM sqlite_schema WHERE type = 'trigger'", "mine"},
+     "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name NOT LIKE '\\_socle%' ESCAPE '\\'", "mine"},
     {"a view made by hand stays, through a rebuild", T(ID TEXT("a"), PK), NULL,
      "INSERT INTO t VALUES (1, 'x'); CREATE VIEW mine AS SELECT a FROM t",
      T(ID TYPED("a", "\"type\":\"string\",\"default\":\"x\""), PK), NULL, NULL, NULL, "SELECT a FROM mine", "x"},
