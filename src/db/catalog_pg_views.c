@@ -79,19 +79,15 @@ static int end_entry(struct tree *t)
     return so_pg_list_add(t->r, &t->r->views, shown);
 }
 
-/* A backslash takes the meaning from the next byte; a text in quotes has no braces that count. */
+/* Braces, blanks and backslashes of names have a backslash before them, in quotes, too (PostgreSQL, outfuncs.c: outToken).
+ */
 static int read_tree(struct tree *t)
 {
-    bool quoted = false;
     int rc = SO_OK;
     for (size_t i = 0; rc == SO_OK && i < t->text.n; i++) {
         char c = t->text.p[i];
         if (c == '\\')
             i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (quoted)
-            continue;
         else if (c == '{')
             t->depth++;
         else if (c == ':' && i > 0 && t->text.p[i - 1] == ' ')
