@@ -2,7 +2,7 @@
 
 help_bench() {
     cat <<'HELP'
-./dev bench [http|growth|nginx|json|schema|jwt|db]
+./dev bench [http|growth|nginx|json|schema|jwt|auth|db]
 
   http [SECONDS]   Socle beside nginx, Fastify by hand and @supabase/lite on the same data, with wrk: a table with ratios
   growth [SECONDS] the same requests beside 100 to 10^6 rows and 1 to 500 tables: they must not grow
@@ -10,6 +10,7 @@ help_bench() {
   json             the parser beside simdjson and Node's JSON.parse, on documents made for it
   schema [FOLDER]  the validator beside ajv, on bench/schema or FOLDER/NAME/{schema.json,instances.jsonl}
   jwt              token verification beside OpenSSL's own, and of a token seen before
+  auth [SECONDS]   tokens beside OpenSSL's own verify and npm's jose; sign-in beside the bare password hash; refresh
   db [DIR]         point reads and durable inserts of the database layer alone
 HELP
 }
@@ -32,7 +33,7 @@ dev_bench() {
     local what=${1:-http}
     [ $# -gt 0 ] && shift
     case "$what" in
-        http | growth | nginx | json | schema | jwt | db) ;;
+        http | growth | nginx | json | schema | jwt | auth | db) ;;
         *) help_bench >&2; exit 2 ;;
     esac
     need "${PACKAGES_BENCH[@]}"
@@ -40,7 +41,7 @@ dev_bench() {
     dev_build
     [ "$what" = http ] || [ "$what" = growth ] || [ "$what" = schema ] || bench_programs
     case "$what" in
-        http | growth | schema) SOCLE="$PWD/build/socle" node "bench/$what.mjs" "$@" ;;
+        http | growth | schema | auth) SOCLE="$PWD/build/socle" node "bench/$what.mjs" "$@" ;;
         nginx) bench/http_vs_nginx.sh build-bench "$@" ;;
         json) bench_json ;;
         jwt) build-bench/bench/jwt_bench ;;
