@@ -116,7 +116,7 @@ static int with_database(struct request *r, struct so_err *err)
     so_buf_deinit(&folder);
     /* A server may have the database: to look at it needs no writer, unless there is nothing to look at yet. */
     bool looks = strcmp(r->action, "apply") != 0 && so_fs_exists(r->config->database_path);
-    const struct so_db_options options = {.read_only = looks, .serves = !looks};
+    const struct so_db_options options = {.read_only = looks, .alone = !looks};
     if (rc == SO_OK)
         rc = so_db_open(r->config->database_path, &options, &db, err);
     if (rc == SO_OK)

@@ -56,8 +56,8 @@ void so_sqlite_cache_deinit(struct so_sqlite *conn);
 void so_sqlite_reset_all(struct so_sqlite *conn);
 
 /* sqlite_writer.c */
-/* sqlite_lock.c: SO_EBUSY when another process serves this file; whose turn it is to write. */
-int so_sqlite_serve_lock(const char *path, int *out_fd, struct so_err *err) SO_MUST_CHECK;
+/* sqlite_lock.c: who serves this file, SO_EBUSY when others do and `alone` is asked; whose turn it is to write. */
+int so_sqlite_serve_lock(const char *path, bool alone, int *out_fd, struct so_err *err) SO_MUST_CHECK;
 int so_sqlite_turn_open(const char *path, int *out_fd, struct so_err *err) SO_MUST_CHECK;
 void so_sqlite_turn_take(int fd);
 void so_sqlite_turn_give(int fd);

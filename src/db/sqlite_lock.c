@@ -1,8 +1,8 @@
 /* sqlite_lock.c: how processes share a database file.
  *
- *   PATH-lock   held by the one process that serves the file, as long as it is open: a second server, or a migration under a
- *               server's feet, is refused
- *   PATH-turn   held by whoever writes, for one batch and its checkpoint: commands (`socle user add`) take turns with it
+ *   PATH-lock   shared by the processes that serve the file, as long as it is open; a migration wants it alone, so none
+ * happens under a server's feet PATH-turn   held by whoever writes, for one batch and its checkpoint: servers and commands
+ * (`socle user add`) take turns
  *
  * SQLite lets several processes write, but before 3.51.3 two that write or checkpoint at the same instant can corrupt a WAL
  * (sqlite.org/wal.html#walresetbug): with turns there is no such instant.  Both are flock(), which the kernel lets go of
@@ -52,7 +52,7 @@ static int fail_served(int fd, const char *path, struct so_err *err)
     ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
     pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
     so_fail_http(err, SO_EBUSY, 503, "55006", "another process (pid %s) serves the database %s", pid, path);
-    so_err_hint(err, "stop it first: one process at a time may serve or migrate a database");
+    so_err_hint(err, "stop it first: a database is migrated while nothing serves it");
     return SO_EBUSY;
 }
 
@@ -63,12 +63,12 @@ static int note_pid(int fd, const char *path, struct so_err *err)
     return ftruncate(fd, 0) == 0 && pwrite(fd, pid, (size_t)n, 0) == n ? SO_OK : fail_errno(path, err);
 }
 
-int so_sqlite_serve_lock(const char *path, int *out_fd, struct so_err *err)
+int so_sqlite_serve_lock(const char *path, bool alone, int *out_fd, struct so_err *err)
 {
     int fd, rc = open_beside(path, "lock", &fd, err);
     if (rc != SO_OK)
         return rc;
-    if (lock(fd, LOCK_EX | LOCK_NB) != 0)
+    if (lock(fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0)
         rc = errno == EWOULDBLOCK ? fail_served(fd, path, err) : fail_errno(path, err);
     else
         rc = note_pid(fd, path, err);

@@ -312,8 +312,8 @@ int so_sqlite_writer_open(const struct so_db_setup *setup, struct so_writer **ou
     w->batch_max = setup->options.batch_max;
     w->served = w->turn = -1;
     int rc = so_sqlite_turn_open(setup->url, &w->turn, err);
-    if (rc == SO_OK && setup->options.serves)
-        rc = so_sqlite_serve_lock(setup->url, &w->served, err);
+    if (rc == SO_OK && (setup->options.serves || setup->options.alone))
+        rc = so_sqlite_serve_lock(setup->url, setup->options.alone, &w->served, err);
     if (rc != SO_OK)
         goto fail;
     so_sqlite_turn_take(w->turn);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 
 import { scratch, socle } from "../lib/cli.mjs";
-import { makeApp, ROOT, Server } from "../lib/server.mjs";
+import { makeApp, ROOT, SERVICE_KEY, Server } from "../lib/server.mjs";
 
 describe("socle", () => {
   it("prints help on stdout and fails without a command", () => {
@@ -226,19 +226,21 @@ describe("init, migrate, serve", () => {
 });
 
 describe("two processes and one database", () => {
-  it("a second server, or a migration, is refused, and looking is not", async () => {
-    const server = await Server.start();
+  it("serve it together, and a migration is refused", async () => {
+    const server = await Server.start(), other = await Server.start({ dir: server.dir, command: "serve" });
     try {
-      const env = { PORT: "0", SOCLE_ANON_KEY: "sb_publishable_tests_0123456789abcdef" };
-      for (const command of [["dev", server.dir], ["serve", server.dir], ["migrate", "apply", server.dir]]) {
-        const { code, err } = socle(command, { env });
-        assert.equal(code, 1, `${command[0]}: ${err}`);
-        assert.match(err, new RegExp(`another process \\(pid ${server.child.pid}\\) serves the database .*socle.db`));
-        assert.match(err, /stop it first/);
-      }
-      assert.equal(socle(["migrate", "status", server.dir], { env }).code, 0);
-      assert.equal((await server.fetch("/rest/v1/books?select=count()")).status, 200);
+      const { code, err } = socle(["migrate", "apply", server.dir]);
+      assert.equal(code, 1, err);
+      assert.match(err, new RegExp(`another process \\(pid (${server.child.pid}|${other.child.pid})\\) serves the database .*socle.db`));
+      assert.match(err, /stop it first/);
+      assert.equal(socle(["migrate", "status", server.dir]).code, 0);
+      const insert = (on, n) => on.fetch("/rest/v1/authors", { key: SERVICE_KEY, body: { name: `Author ${n}` } });
+      const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => insert(n % 2 ? server : other, n)));
+      assert.deepEqual([...new Set(answers.map((answer) => answer.status))], [201]);
+      for (const on of [server, other])
+        assert.deepEqual(await (await on.fetch("/rest/v1/authors?select=count()&name=like.Author*")).json(), [{ count: 40 }]);
     } finally {
+      await other.stop();
       await server.stop();
     }
   });

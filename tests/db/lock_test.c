@@ -1,4 +1,4 @@
-/* lock_test.c: one process serves a database, and several may write it. */
+/* lock_test.c: several processes serve and write one database; a migration has it alone. */
 #include "fixture.h"
 
 #include <sys/wait.h>
@@ -56,16 +56,18 @@ static void processes_take_turns_to_write(void **state)
     fixture_close(&f);
 }
 
-static void a_second_server_is_refused(void **state)
+static void a_migration_wants_no_server_beside_it(void **state)
 {
     (void)state;
-    static const struct so_db_options SERVER = {.serves = true};
+    static const struct so_db_options SERVER = {.serves = true}, MIGRATION = {.alone = true};
     struct fixture f;
     struct so_db *other;
     char want[160], link_path[128];
     fixture_dir(&f);
     assert_int_equal(so_db_open(f.path, &SERVER, &f.db, &f.err), SO_OK);
-    assert_int_equal(so_db_open(f.path, &SERVER, &other, &f.err), SO_EBUSY);
+    assert_int_equal(so_db_open(f.path, &SERVER, &other, &f.err), SO_OK);
+    so_db_close(other);
+    assert_int_equal(so_db_open(f.path, &MIGRATION, &other, &f.err), SO_EBUSY);
     snprintf(want, sizeof(want), "another process (pid %ld) serves the database %s", (long)getpid(), f.path);
     assert_string_equal(f.err.message, want);
 
@@ -73,14 +75,15 @@ static void a_second_server_is_refused(void **state)
     snprintf(link_path, sizeof(link_path), "%s/link.db", f.dir);
     assert_int_equal(symlink(f.path, link_path), 0);
     f.err = SO_ERR_INIT;
-    assert_int_equal(so_db_open(link_path, &SERVER, &other, &f.err), SO_EBUSY);
+    assert_int_equal(so_db_open(link_path, &MIGRATION, &other, &f.err), SO_EBUSY);
     unlink(link_path);
 
-    /* a command may write meanwhile, and when the server is gone another may come */
+    /* a command may write meanwhile, and when the server is gone a migration may come; no server beside that */
     assert_int_equal(so_db_open(f.path, NULL, &other, &f.err), SO_OK);
     so_db_close(other);
     so_db_close(f.db);
-    assert_int_equal(so_db_open(f.path, &SERVER, &f.db, &f.err), SO_OK);
+    assert_int_equal(so_db_open(f.path, &MIGRATION, &f.db, &f.err), SO_OK);
+    assert_int_equal(so_db_open(f.path, &SERVER, &other, &f.err), SO_EBUSY);
     fixture_close(&f);
 }
 
@@ -98,7 +101,8 @@ static void a_server_that_dies_lets_go(void **state)
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(WEXITSTATUS(status), 7);
-    assert_int_equal(so_db_open(f.path, &SERVER, &f.db, &f.err), SO_OK);
+    static const struct so_db_options MIGRATION = {.alone = true};
+    assert_int_equal(so_db_open(f.path, &MIGRATION, &f.db, &f.err), SO_OK);
     fixture_close(&f);
 }
 
@@ -106,7 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(processes_take_turns_to_write),
-        cmocka_unit_test(a_second_server_is_refused),
+        cmocka_unit_test(a_migration_wants_no_server_beside_it),
         cmocka_unit_test(a_server_that_dies_lets_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
