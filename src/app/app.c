@@ -284,6 +284,7 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
     app->rest = rest_settings(config);
     const struct so_db_options options = {
         .pool_size = (unsigned)config->workers,
+        .serves = true,
         .statement_ms = (unsigned)config->statement_ms,
     };
     int rc = so_app_make_data_folder(config, err);
