@@ -172,11 +172,11 @@ static void relations_are_embedded(void **state)
          NULL, NULL},
         {"ambiguous", "anon", "GET orders?select=people(name)", NULL, NULL, 300, NULL,
          "{\"code\":\"PGRST201\",\"details\":[{\"cardinality\":\"many-to-one\",\"embedding\":\"orders with people\","
-         "\"relationship\":\"orders_seller_id_fkey using orders(seller_id) and people(id)\"},"
+         "\"relationship\":\"orders_buyer_id_fkey using orders(buyer_id) and people(id)\"},"
          "{\"cardinality\":\"many-to-one\",\"embedding\":\"orders with people\","
-         "\"relationship\":\"orders_buyer_id_fkey using orders(buyer_id) and people(id)\"}],"
-         "\"hint\":\"Try changing 'people' to one of the following: 'people!orders_seller_id_fkey', "
-         "'people!orders_buyer_id_fkey'. Find the desired relationship in the 'details' key.\","
+         "\"relationship\":\"orders_seller_id_fkey using orders(seller_id) and people(id)\"}],"
+         "\"hint\":\"Try changing 'people' to one of the following: 'people!orders_buyer_id_fkey', "
+         "'people!orders_seller_id_fkey'. Find the desired relationship in the 'details' key.\","
          "\"message\":\"Could not embed because more than one relationship was found for 'orders' and 'people'\"}",
          NULL, NULL},
         {"by constraint", "anon", "GET orders?select=s:people!orders_seller_id_fkey(name),b:people!buyer_id(name)", NULL,
@@ -357,12 +357,6 @@ static void settings_open_more(void **state)
     store.settings.aggregates = store.settings.tx_override = true;
     RUN(TABLE);
     store.settings.aggregates = store.settings.tx_override = false;
-}
-
-static int run_kept(void *arg, struct so_conn *conn, struct so_err *err)
-{
-    struct call *c = arg;
-    return so_rest_run(c->op, conn, &c->out, &c->body, err);
 }
 
 static void memory_may_run_out(void **state)
