@@ -187,6 +187,12 @@ static void bodies_are_judged_before_anything_is_written(void **state)
     RUN(TABLE);
 }
 
+static int run_kept(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    struct call *c = arg;
+    return so_rest_run(c->op, conn, &c->out, &c->body, err);
+}
+
 static void a_refused_write_leaves_nothing_behind(void **state)
 {
     (void)state;
