@@ -6,6 +6,7 @@
  *   visible.c       policies on the rows of a change
  *   dispatch.c      one change to those whom it is for
  *   payload.c       a change as JSON
+ *   keep.c          copies of texts
  *
  * Threads: the loop's. */
 #ifndef SO_REALTIME_CHANGES_INT_H
@@ -30,7 +31,7 @@ enum so_form {
 struct so_viewer {
     struct so_table_entry entry; /* of its watch; the key is what the policy asks about the caller */
     unsigned refs;
-    struct so_arena arena; /* holds who */
+    char *key, *texts; /* hold the key, and who */
     struct so_identity who;
     uint64_t generation; /* of the change that `form` is about */
     enum so_form form;
@@ -111,8 +112,8 @@ struct so_subscription {
     struct so_subscription *next_closed;
     const struct so_subscription_events *events;
     void *arg;
-    struct so_arena arena; /* listeners' texts */
-    struct so_arena who_arena;
+    char *texts; /* of the listeners */
+    char *who_texts;
     struct so_identity who;
     struct so_listening *listeners;
     size_t count;
@@ -141,6 +142,11 @@ struct so_changes {
     uint64_t generation;     /* one per dispatched change */
     struct so_arena scratch; /* for one change */
 };
+
+/* keep.c: the texts move into one block, for so_free(). */
+int so_keep_texts(struct so_str *const *texts, size_t count, char **out, struct so_err *err) SO_MUST_CHECK;
+int so_keep_identity(const struct so_identity *who, struct so_identity *out, char **out_block,
+                     struct so_err *err) SO_MUST_CHECK;
 
 /* watch.c */
 int so_watches_new(const struct so_catalog *catalog, const struct so_model *model, struct so_watches **out,

@@ -5,9 +5,7 @@
 
 enum {
     LISTENERS_MAX = 200, /* of one subscription */
-    TEXTS_MAX = 4 << 20,
     FILTER_MAX = 1 << 20,
-    WHO_MAX = 1 << 20,
     ID_BITS = 48 /* JavaScript holds 53 */
 };
 
@@ -35,15 +33,6 @@ static int64_t id_of(const struct so_listener *l)
     return id == 0 ? 1 : id;
 }
 
-static int copy_text(struct so_subscription *s, struct so_str text, struct so_str *out, struct so_err *err)
-{
-    *out = text;
-    if (text.p == NULL)
-        return SO_OK;
-    *out = so_arena_dup(&s->arena, text);
-    return out->p == NULL ? so_err_oom(err) : SO_OK;
-}
-
 static int take_listener(struct so_subscription *s, struct so_listener *asked, struct so_listening *l, struct so_err *err)
 {
     bool any_table = asked->table.p == NULL || so_str_eq_c(asked->table, "*");
@@ -56,10 +45,23 @@ static int take_listener(struct so_subscription *s, struct so_listener *asked, s
     if (any_table && (is_filtered || asked->select.p != NULL))
         return so_fail(err, SO_EINVAL, "%s needs a table",
                        is_filtered ? "a filter" : "column selection is not supported for wildcard subscriptions: it");
-    int rc = copy_text(s, any_table ? (struct so_str){NULL, 0} : asked->table, &l->table, err);
-    if (rc == SO_OK)
-        rc = copy_text(s, asked->filter, &l->filter_text, err);
-    return rc == SO_OK ? copy_text(s, asked->select, &l->select, err) : rc;
+    l->table = any_table ? (struct so_str){NULL, 0} : asked->table;
+    l->filter_text = asked->filter;
+    l->select = asked->select;
+    return SO_OK;
+}
+
+/* What they point to is the asker's until now. */
+static int keep_texts(struct so_subscription *s, struct so_err *err)
+{
+    struct so_str *texts[3 * LISTENERS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        texts[count++] = &s->listeners[i].table;
+        texts[count++] = &s->listeners[i].filter_text;
+        texts[count++] = &s->listeners[i].select;
+    }
+    return so_keep_texts(texts, count, &s->texts, err);
 }
 
 /* ---- against the tables ---- */
@@ -161,8 +163,8 @@ static void free_subscription(struct so_subscription *s)
 {
     for (size_t i = 0; i < s->count; i++)
         release(&s->listeners[i]);
-    so_arena_deinit(&s->who_arena);
-    so_arena_deinit(&s->arena);
+    so_free(s->who_texts);
+    so_free(s->texts);
     so_free(s->listeners);
     so_free(s->hits);
     so_free(s);
@@ -175,15 +177,15 @@ static int make(struct so_changes *c, const struct so_identity *who, struct so_l
     if (s == NULL)
         return so_err_oom(err);
     s->changes = c;
-    so_arena_init(&s->arena, TEXTS_MAX);
-    so_arena_init(&s->who_arena, WHO_MAX);
     s->listeners = so_calloc(count + 1, sizeof(s->listeners[0]));
     s->hits = so_calloc(count + 1, sizeof(s->hits[0]));
-    int rc = s->listeners == NULL || s->hits == NULL ? so_err_oom(err) : so_identity_copy(who, &s->who_arena, &s->who, err);
+    int rc = s->listeners == NULL || s->hits == NULL ? so_err_oom(err) : so_keep_identity(who, &s->who, &s->who_texts, err);
     while (rc == SO_OK && s->count < count) {
         rc = take_listener(s, &listeners[s->count], &s->listeners[s->count], err);
         s->count++;
     }
+    if (rc == SO_OK)
+        rc = keep_texts(s, err);
     if (rc == SO_OK)
         rc = so_subscription_resolve(s, &s->who, err);
     if (rc != SO_OK) {
@@ -225,22 +227,22 @@ int so_changes_subscribe(struct so_changes *c, const struct so_identity *who, st
 
 int so_subscription_renew(struct so_subscription *s, const struct so_identity *who, struct so_err *err)
 {
-    struct so_arena arena;
     struct so_identity copy;
-    so_arena_init(&arena, WHO_MAX);
-    int rc = so_identity_copy(who, &arena, &copy, err);
+    char *texts;
     bool is_live = s->state == SO_LIVE;
-    if (rc == SO_OK)
-        rc = so_subscription_resolve(s, &copy, err);
+    int rc = so_keep_identity(who, &copy, &texts, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = so_subscription_resolve(s, &copy, err);
     if (rc != SO_OK) {
-        so_arena_deinit(&arena);
+        so_free(texts);
         return rc;
     }
-    so_arena_deinit(&s->who_arena);
-    s->who_arena = arena;
+    so_free(s->who_texts);
+    s->who_texts = texts;
     s->who = copy;
     if (is_live &&
-        so_subscription_link(s, err) != SO_OK) { /* no changes come now: the loop's place is its own from here on */
+        so_subscription_link(s, NULL) != SO_OK) { /* no changes come now: the loop's place is its own from here on */
         s->state = SO_CATCHING;
         s->at = s->changes->at;
         s->changes->catching++;

@@ -81,41 +81,64 @@ bool so_watch_shows(const struct so_watch *w, const struct so_column *column, co
 
 /* ---- viewers ---- */
 
-/* What the policy asks, and what it does not is left out; p == NULL: no memory. */
-static struct so_str viewer_key(const struct so_watch *w, const struct so_identity *who, struct so_arena *arena)
+/* What the policy asks about the caller; what it does not ask is left out. */
+static void put_viewer_key(struct so_buf *b, const struct so_watch *w, const struct so_identity *who)
 {
-    if (who->role == SO_ROLE_SERVICE)
-        return SO_STR("service");
-    struct so_str uid = w->asks_uid && who->uid.p != NULL ? who->uid : SO_STR("");
-    struct so_str claims = w->asks_jwt && who->claims.p != NULL ? who->claims : SO_STR("");
-    return so_arena_printf(arena, "%s|%d%d%zu|%.*s%.*s", w->asks_role ? so_role_name(who->role) : "",
-                           w->asks_uid && who->uid.p != NULL, w->asks_jwt && who->claims.p != NULL, uid.n, SO_STR_ARG(uid),
-                           SO_STR_ARG(claims));
+    if (who->role == SO_ROLE_SERVICE) {
+        so_buf_lit(b, "service");
+        return;
+    }
+    bool has_uid = w->asks_uid && who->uid.p != NULL, has_claims = w->asks_jwt && who->claims.p != NULL;
+    so_buf_printf(b, "%s|%d%d%zu|", w->asks_role ? so_role_name(who->role) : "", has_uid, has_claims,
+                  has_uid ? who->uid.n : 0);
+    if (has_uid)
+        so_buf_put_str(b, who->uid);
+    if (has_claims)
+        so_buf_put_str(b, who->claims);
+}
+
+static void free_viewer(struct so_viewer *v)
+{
+    so_free(v->texts);
+    so_free(v->key);
+    so_free(v);
+}
+
+/* Takes the key's bytes. */
+static int make_viewer(struct so_watch *w, const struct so_identity *who, struct so_buf *key, struct so_viewer **out,
+                       struct so_err *err)
+{
+    struct so_viewer *v = so_calloc(1, sizeof(*v));
+    if (v == NULL)
+        return so_err_oom(err);
+    v->refs = 1;
+    v->key = so_buf_take(key, &v->entry.key.n);
+    v->entry.key.p = v->key;
+    int rc = so_keep_identity(who, &v->who, &v->texts, err);
+    if (rc == SO_OK && !so_hash_table_put(&w->viewers, &v->entry))
+        rc = so_err_oom(err);
+    if (rc != SO_OK) {
+        free_viewer(v);
+        return rc;
+    }
+    *out = v;
+    return SO_OK;
 }
 
 int so_viewer_get(struct so_watch *w, const struct so_identity *who, struct so_viewer **out, struct so_err *err)
 {
-    struct so_viewer *fresh = so_calloc(1, sizeof(*fresh));
-    if (fresh == NULL)
-        return so_err_oom(err);
-    so_arena_init(&fresh->arena, VIEWER_MAX);
-    fresh->refs = 1;
-    fresh->entry.key = viewer_key(w, who, &fresh->arena);
-    int rc = fresh->entry.key.p == NULL ? so_err_oom(err) : SO_OK;
-    struct so_table_entry *found = rc == SO_OK ? so_hash_table_find(&w->viewers, fresh->entry.key) : NULL;
+    struct so_buf key;
+    so_buf_init(&key, VIEWER_MAX);
+    put_viewer_key(&key, w, who);
+    int rc = so_buf_check(&key, "the caller's claims", err);
+    struct so_table_entry *found = rc == SO_OK ? so_hash_table_find(&w->viewers, so_buf_str(&key)) : NULL;
     if (found != NULL) {
         *out = SO_CONTAINER_OF(found, struct so_viewer, entry);
         (*out)->refs++;
     } else if (rc == SO_OK) {
-        rc = so_identity_copy(who, &fresh->arena, &fresh->who, err);
-        if (rc == SO_OK && so_hash_table_put(&w->viewers, &fresh->entry)) {
-            *out = fresh;
-            return SO_OK;
-        }
-        rc = so_err_oom(err);
+        rc = make_viewer(w, who, &key, out, err);
     }
-    so_arena_deinit(&fresh->arena);
-    so_free(fresh);
+    so_buf_deinit(&key);
     return rc;
 }
 
@@ -124,8 +147,7 @@ void so_viewer_put(struct so_watch *w, struct so_viewer *v)
     if (v == NULL || --v->refs > 0)
         return;
     so_hash_table_remove(&w->viewers, &v->entry);
-    so_arena_deinit(&v->arena);
-    so_free(v);
+    free_viewer(v);
 }
 
 /* ---- projections ---- */
