@@ -180,13 +180,26 @@ describe("init, migrate, serve", () => {
     [{ PGRST_JWT_SECRET: "a".repeat(40) }, "SOCLE_JWT_SECRET", "(set, 40 bytes)"],
     [{ SOCLE_REST_PATH: "/" }, "SOCLE_REST_PATH", ""],
     [{ SOCLE_REST_PATH: "/api/" }, "SOCLE_REST_PATH", "/api"],
+    [{ SOCLE_AUTH_PROVIDERS: "my-idp", SOCLE_AUTH_MY_IDP_CLIENT_ID: "app" }, "SOCLE_AUTH_MY_IDP_CLIENT_ID", "app"],
+    [{ SOCLE_AUTH_PROVIDERS: "google", GOTRUE_EXTERNAL_GOOGLE_CLIENT_ID: "app" }, "SOCLE_AUTH_GOOGLE_CLIENT_ID", "app"],
+    [{ SOCLE_AUTH_PROVIDERS: "google", SOCLE_AUTH_GOOGLE_CLIENT_ID: "a", GOTRUE_EXTERNAL_GOOGLE_SECRET: "hidden" }, "SOCLE_AUTH_GOOGLE_CLIENT_SECRET", "(set, 6 bytes)"],
   ])
     it(`${JSON.stringify(env)} sets ${name}`, () => assert.equal(value(socle(["config", "--json"], { env }).out, name), want));
   for (const [env, why] of [
     [{ SOCLE_DB_TX_END: "never" }, /SOCLE_DB_TX_END is "never", but must be one of commit\|/],
+    [{ SOCLE_AUTH_PROVIDERS: "google" }, /SOCLE_AUTH_PROVIDERS names "google", but SOCLE_AUTH_GOOGLE_CLIENT_ID is not set/],
+    [{ SOCLE_AUTH_PROVIDERS: "google,,acme", SOCLE_AUTH_GOOGLE_CLIENT_ID: "a" }, /SOCLE_AUTH_PROVIDERS holds ""/],
+    [{ SOCLE_AUTH_PROVIDERS: "My IdP" }, /SOCLE_AUTH_PROVIDERS holds "My IdP": a name is at most 32 of the characters a-z 0-9 - _/],
+    [{ SOCLE_AUTH_PROVIDERS: "a", SOCLE_AUTH_A_CLIENT_ID: "x", SOCLE_AUTH_A_EMAIL_OPTIONAL: "perhaps" }, /SOCLE_AUTH_A_EMAIL_OPTIONAL is "perhaps", but must be true or false/],
     [{ SOCLE_REST_PATH: "rest" }, /SOCLE_REST_PATH is "rest", but must be a path that begins with \//],
   ])
     it(`refuses ${JSON.stringify(env)}`, () => assert.match(socle(["config"], { env }).err, why));
+  it("a provider's secret may lie in a file", () => {
+    const dir = scratch({ secret: "from-a-file\n" });
+    const { out } = socle(["config"], { env: { SOCLE_AUTH_PROVIDERS: "acme", SOCLE_AUTH_ACME_CLIENT_ID: "app", SOCLE_AUTH_ACME_CLIENT_SECRET_FILE: join(dir, "secret") } });
+    assert.match(out, /SOCLE_AUTH_ACME_CLIENT_SECRET=\(set, 11 bytes\)/);
+    assert.doesNotMatch(out, /from-a-file/);
+  });
   it("config masks secrets", () => {
     const { out } = socle(["config"], { env: { SOCLE_SERVICE_KEY: "sb_secret_visible" } });
     assert.doesNotMatch(out, /visible/);

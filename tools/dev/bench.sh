@@ -2,13 +2,18 @@
 
 help_bench() {
     cat <<'HELP'
+<<<<<<< HEAD
 ./dev bench [http|nginx|json|schema|jwt|db|pg]
+=======
+./dev bench [http|nginx|json|schema|jwt|auth|db]
+>>>>>>> main
 
   http [SECONDS]   Socle beside nginx, Fastify by hand and @supabase/lite on the same data, with wrk: a table with ratios
   nginx            the HTTP server alone beside nginx, both answering the same fixed bytes
   json             the parser beside simdjson and Node's JSON.parse, on documents made for it
   schema [FOLDER]  the validator beside ajv, on bench/schema or FOLDER/NAME/{schema.json,instances.jsonl}
   jwt              token verification beside OpenSSL's own, and of a token seen before
+  auth [SECONDS]   tokens beside OpenSSL's own verify and npm's jose; sign-in beside the bare password hash; refresh
   db [DIR]         point reads and durable inserts of the database layer alone
   pg [ROUNDS]      the same on PostgreSQL beside pgbench on the same server
 HELP
@@ -32,7 +37,11 @@ dev_bench() {
     local what=${1:-http}
     [ $# -gt 0 ] && shift
     case "$what" in
+<<<<<<< HEAD
         http | nginx | json | schema | jwt | db | pg) ;;
+=======
+        http | nginx | json | schema | jwt | auth | db) ;;
+>>>>>>> main
         *) help_bench >&2; exit 2 ;;
     esac
     need "${PACKAGES_BENCH[@]}"
@@ -40,7 +49,7 @@ dev_bench() {
     dev_build
     [ "$what" = http ] || [ "$what" = schema ] || bench_programs
     case "$what" in
-        http | schema) SOCLE="$PWD/build/socle" node "bench/$what.mjs" "$@" ;;
+        http | schema | auth) SOCLE="$PWD/build/socle" node "bench/$what.mjs" "$@" ;;
         nginx) bench/http_vs_nginx.sh build-bench "$@" ;;
         json) bench_json ;;
         jwt) build-bench/bench/jwt_bench ;;
