@@ -2,11 +2,7 @@
 
 help_bench() {
     cat <<'HELP'
-<<<<<<< HEAD
-./dev bench [http|nginx|json|schema|jwt|db|pg]
-=======
-./dev bench [http|nginx|json|schema|jwt|auth|db]
->>>>>>> main
+./dev bench [http|nginx|json|schema|jwt|auth|db|pg]
 
   http [SECONDS]   Socle beside nginx, Fastify by hand and @supabase/lite on the same data, with wrk: a table with ratios
   nginx            the HTTP server alone beside nginx, both answering the same fixed bytes
@@ -37,11 +33,7 @@ dev_bench() {
     local what=${1:-http}
     [ $# -gt 0 ] && shift
     case "$what" in
-<<<<<<< HEAD
-        http | nginx | json | schema | jwt | db | pg) ;;
-=======
-        http | nginx | json | schema | jwt | auth | db) ;;
->>>>>>> main
+        http | nginx | json | schema | jwt | auth | db | pg) ;;
         *) help_bench >&2; exit 2 ;;
     esac
     need "${PACKAGES_BENCH[@]}"
