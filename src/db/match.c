@@ -162,7 +162,5 @@ int so_match_register(struct so_sqlite *conn)
         {"so_ilike", 2, FLAGS, call_ilike, NULL, NULL},
         {"so_regex", 3, FLAGS, call_regex, NULL, NULL},
     };
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_locale);
     return so_sqlite_add_functions(conn, FUNCTIONS, COUNT_OF(FUNCTIONS));
 }
