@@ -86,9 +86,14 @@ static int read_catalog(struct so_app *app, const struct so_model *model, struct
     int rc = so_db_reader_take(app->db, &conn, err);
     if (rc != SO_OK)
         return rc;
-    rc = so_model_check(model, conn, err);
-    if (rc == SO_OK)
-        rc = so_catalog_read(conn, out, err);
+    const struct so_config *c = app->config;
+    if (c->is_postgres) {
+        rc = so_catalog_read_pg(conn, c->schemas, c->schema_count, out, err);
+    } else {
+        rc = so_model_check(model, conn, err);
+        if (rc == SO_OK)
+            rc = so_catalog_read(conn, out, err);
+    }
     so_db_reader_give(app->db, conn);
     return rc;
 }
@@ -121,7 +126,7 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     int rc = so_model_load(app->config->dir, &model, err);
     if (rc == SO_OK)
         model->realtime = app->config->realtime;
-    if (rc == SO_OK)
+    if (rc == SO_OK && !app->config->is_postgres) /* there the tables are as they are */
         rc = migrate(app, model, err);
     if (rc == SO_OK)
         rc = read_catalog(app, model, &catalog, err);
@@ -210,6 +215,9 @@ static struct so_auth_settings auth_settings(const struct so_app *app)
         .factors_max = (size_t)c->mfa_factors_max,
         .audit_days = c->audit_days,
         .keys_path = c->keys_path,
+        .foreign = c->is_postgres,
+        .audience = text_of(c->jwt_aud),
+        .role_claim = text_of(c->jwt_role_claim_key),
         .master_key = text_of(c->master_key),
         .fetcher = app->fetcher,
         .providers = c->providers,
@@ -231,6 +239,10 @@ static struct so_rest_settings rest_settings(const struct so_config *c)
         .tx_override = c->db_tx_end == SO_TX_END_COMMIT_OVERRIDE || c->db_tx_end == SO_TX_END_ROLLBACK_OVERRIDE,
         .plan = c->db_plan_enabled,
         .openapi = (enum so_openapi_mode)c->openapi_mode,
+        .pg = {.extra_search_path = c->search_path,
+               .extra_search_path_count = c->search_path_count,
+               .anon_role = text_of(c->db_anon_role),
+               .pre_request = text_of(c->db_pre_request)},
     };
 }
 
@@ -265,8 +277,8 @@ static int open_feed(struct so_app *app, struct so_err *err)
 
 int so_app_make_data_folder(const struct so_config *c, struct so_err *err)
 {
-    const char *slash = strrchr(c->database_path, '/');
-    char *folder = so_strndup(c->database_path, (size_t)(slash - c->database_path));
+    const char *slash = strrchr(c->keys_path, '/'); /* beside the database, when that is a file */
+    char *folder = so_strndup(c->keys_path, (size_t)(slash - c->keys_path));
     if (folder == NULL)
         return so_err_oom(err);
     int rc = folder[0] == '\0' ? SO_OK : so_fs_make_directories(folder, 0700, err);
@@ -284,6 +296,7 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
     app->rest = rest_settings(config);
     const struct so_db_options options = {
         .pool_size = (unsigned)config->workers,
+        .serves = true,
         .statement_ms = (unsigned)config->statement_ms,
     };
     int rc = so_app_make_data_folder(config, err);

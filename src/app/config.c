@@ -10,6 +10,7 @@
 #include "core/fs.h"
 #include "core/log.h"
 #include "core/map.h"
+#include "db/db.h"
 #include "json/write.h"
 
 enum kind { TEXT, COUNT, FLAG, CHOICE };
@@ -361,12 +362,45 @@ static int store(struct so_config *c, const struct setting *s, const char *text,
 
 /* ---- what follows from other settings ---- */
 
+/* a,b: names without the blanks around them. */
+static int split_names(struct so_config *c, const char *text, const struct so_str **out, size_t *out_count,
+                       struct so_err *err)
+{
+    struct so_str rest = so_str_c(text), name;
+    size_t max = 1, count = 0;
+    for (size_t i = 0; i < rest.n; i++)
+        max += rest.p[i] == ',';
+    struct so_str *names = so_alloc_array(&c->arena, max, sizeof(*names));
+    if (names == NULL)
+        return so_err_oom(err);
+    while (so_str_split(&rest, ',', &name))
+        if (so_str_trim(name).n > 0)
+            names[count++] = so_str_trim(name);
+    *out = names;
+    *out_count = count;
+    return SO_OK;
+}
+
+/* The signing keys then are in the folder that is served, in data/. */
+static int derive_postgres(struct so_config *c, struct so_err *err)
+{
+    struct so_str keys = so_arena_printf(&c->arena, "%s/data/keys.json", c->dir);
+    c->keys_path = keys.p;
+    c->database_path = c->database_url;
+    int rc = keys.p == NULL ? so_err_oom(err) : split_names(c, c->db_schemas, &c->schemas, &c->schema_count, err);
+    if (rc == SO_OK)
+        rc = split_names(c, c->db_extra_search_path, &c->search_path, &c->search_path_count, err);
+    if (rc == SO_OK && c->schema_count == 0)
+        rc = so_fail(err, SO_EINVAL, "SOCLE_DB_SCHEMAS names no schema");
+    return rc;
+}
+
 static int derive_paths(struct so_config *c, struct so_err *err)
 {
     struct so_str url = so_str_c(c->database_url);
-    if (so_str_starts(url, SO_STR("postgres://")) || so_str_starts(url, SO_STR("postgresql://")))
-        return so_fail(err, SO_EINVAL,
-                       "DATABASE_URL names PostgreSQL, which this build does not serve: use a file path or sqlite:PATH");
+    c->is_postgres = so_db_is_postgres_url(url);
+    if (c->is_postgres)
+        return derive_postgres(c, err);
     if (so_str_starts(url, SO_STR("sqlite:"))) {
         url = so_str_slice(url, 7, url.n);
         if (so_str_starts(url, SO_STR("//")))
@@ -489,7 +523,7 @@ static bool is_placeholder(const char *secret)
 
 int so_config_check_production(const struct so_config *c, struct so_err *err)
 {
-    if (c->anon_key == NULL)
+    if (c->anon_key == NULL && !c->is_postgres)
         return so_fail(
             err, SO_EINVAL,
             "SOCLE_ANON_KEY is not set, so no client could call: `socle init` makes one, or set it in the environment");
@@ -512,7 +546,7 @@ int so_config_check_production(const struct so_config *c, struct so_err *err)
                            "%s looks like a placeholder out of an example: make a random one (`openssl rand -hex 32`)",
                            secrets[i].name);
     }
-    if (c->service_key != NULL && strcmp(c->service_key, c->anon_key) == 0)
+    if (c->service_key != NULL && c->anon_key != NULL && strcmp(c->service_key, c->anon_key) == 0)
         return so_fail(err, SO_EINVAL,
                        "SOCLE_SERVICE_KEY and SOCLE_ANON_KEY are the same, so every visitor would be above every policy");
     return SO_OK;

@@ -29,7 +29,10 @@ struct so_config {
     const char *keys_path;     /* signing keys, beside the database */
     int64_t statement_ms;
     const char *db_schemas, *db_extra_search_path; /* comma-separated; PostgreSQL */
-    const char *db_anon_role, *db_pre_request;     /* NULL when not set; PostgreSQL */
+    bool is_postgres;                              /* database_url is one of PostgreSQL's; database_path then is it, too */
+    const struct so_str *schemas, *search_path;    /* the lists of these two */
+    size_t schema_count, search_path_count;
+    const char *db_anon_role, *db_pre_request; /* NULL when not set; PostgreSQL */
 
     /* the data API */
     const char *rest_path;                     /* without a slash at its end: "/rest/v1", "" for the root */

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "app/app.h"
+#include "app/pg_host.h"
 #include "auth/auth.h"
 #include "db/db.h"
 #include "http/http.h"
@@ -18,7 +19,8 @@ struct so_app_loop {
     struct so_loop *loop;
     pthread_t thread;
     struct so_http_server *server;
-    struct so_conn *reader;
+    struct so_conn *reader; /* SQLite; else NULL */
+    struct so_app_pg *pg;   /* PostgreSQL; else NULL */
     struct so_auth_cache *tokens;
     struct so_snapshot *snapshot; /* a reference; replaced by a task on this loop */
     struct so_hub *hub;           /* its WebSockets */

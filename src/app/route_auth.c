@@ -30,6 +30,11 @@ static void work_done(struct so_work *w) { reply(SO_CONTAINER_OF(w, struct call,
 
 void so_app_auth(struct so_app_loop *on, struct so_http_exchange *x, struct so_str path)
 {
+    if (so_auth_is_foreign(on->app->auth)) {
+        so_app_reply_error(x, 501, "not_implemented", "this server keeps no accounts: its database is another service's",
+                           "ask the service that made your token");
+        return;
+    }
     struct call *c = so_alloc_zero(x->arena, sizeof(*c));
     if (c == NULL) {
         so_app_reply_error(x, 503, "53200", "out of memory", NULL);

@@ -19,6 +19,8 @@ static bool database_answers(struct so_app_loop *on)
     struct so_err err = SO_ERR_INIT;
     struct so_stmt *st;
     bool row = false;
+    if (on->pg != NULL)
+        return so_app_pg_is_up(on->pg);
     so_conn_set_deadline(on->reader, so_clock_mono_ns() + 50000000);
     if (so_conn_prepare(on->reader, SO_STR("SELECT 1"), &st, &err) != SO_OK)
         return false;

@@ -1,7 +1,7 @@
 /* route_rest.c: the data API's door.
  *
  *   identify -> prepare -> read:  run here within LOOP_BUDGET_NS --too long--> once more on a worker with the full time
- * limit write: run on the writer's thread, answered after its commit
+ * limit write: run on the writer's thread, answered after its commit; PostgreSQL: the statements go to this loop's pool
  *
  * While a call is away, the exchange, its arena and its body belong to that thread alone; the loop touches them again in
  * reply(). */
@@ -24,7 +24,9 @@ struct call {
     union {
         struct so_db_job job;
         struct so_work work;
+        struct so_pg_request pg;
     } away;
+    bool is_answered; /* by a check before the commit */
     struct so_task back;
 };
 
@@ -87,6 +89,56 @@ static void write_it(struct call *c)
         fail(c, rc);
 }
 
+/* ---- on PostgreSQL ---- */
+
+static void answer(struct call *c, struct so_pg_request *r)
+{
+    c->err = SO_ERR_INIT;
+    so_buf_reset(so_http_reply_body(c->x));
+    c->rc = so_rest_answer(c->op, r->answers, &c->out, so_http_reply_body(c->x), &c->err);
+    c->is_answered = true;
+}
+
+/* Before the commit.  What is undone although it went well is no error: pg_done() looks at c->rc. */
+static enum so_pg_verdict pg_check(struct so_pg_request *r, struct so_err *err)
+{
+    struct call *c = SO_CONTAINER_OF(r, struct call, away.pg);
+    answer(c, r);
+    if (c->rc == SO_OK && !so_rest_transaction(c->op)->rolls_back)
+        return SO_PG_COMMIT;
+    *err = c->err;
+    return SO_PG_ROLLBACK;
+}
+
+static void pg_done(struct so_pg_request *r)
+{
+    struct call *c = SO_CONTAINER_OF(r, struct call, away.pg);
+    bool undone = c->is_answered && (c->rc != SO_OK || so_rest_transaction(c->op)->rolls_back);
+    if (r->rc == SO_OK && !c->is_answered) {
+        answer(c, r);
+    } else if (r->rc != SO_OK && !undone) {
+        c->rc = r->rc;
+        c->err = r->err;
+    }
+    reply(c);
+}
+
+static void ask_postgres(struct call *c)
+{
+    const struct so_rest_transaction *tx = so_rest_transaction(c->op);
+    c->away.pg = (struct so_pg_request){
+        .queries = tx->queries,
+        .query_count = tx->query_count,
+        .deadline = so_clock_mono_ns() + c->on->app->config->statement_ms * 1000000,
+        .reads = tx->reads,
+        .check = tx->is_checked ? pg_check : NULL,
+        .done = pg_done,
+    };
+    int rc = so_app_pg_submit(c->on->pg, &c->away.pg, &c->err);
+    if (rc != SO_OK)
+        fail(c, rc);
+}
+
 /* ---- on a worker ---- */
 
 static void work_read(struct so_work *w)
@@ -118,7 +170,8 @@ static void read_slowly(struct call *c)
 
 static void read_it(struct call *c)
 {
-    so_conn_set_deadline(c->on->reader, so_clock_mono_ns() + LOOP_BUDGET_NS);
+    if (c->on->reader != NULL)
+        so_conn_set_deadline(c->on->reader, so_clock_mono_ns() + LOOP_BUDGET_NS);
     run(c, c->on->reader);
     if (c->rc == SO_ETIMEOUT)
         read_slowly(c);
@@ -149,6 +202,8 @@ void so_app_rest(struct so_app_loop *on, struct so_http_exchange *x, struct so_s
     int rc = so_auth_identify(on->app->auth, on->tokens, so_http_header(&x->req, SO_STR("apikey")),
                               so_http_header(&x->req, SO_STR("Authorization")), x->arena, &who, &c->err);
     /* The call may outlive what the token cache holds. */
+    if (rc == SO_OK && who.role_name.p != NULL && so_str_eq(who.role_name, on->app->rest.pg.anon_role))
+        who.role = SO_ROLE_ANON;
     if (rc == SO_OK)
         rc = so_identity_copy(&who, x->arena, &c->who, &c->err);
     if (rc != SO_OK) {
@@ -167,6 +222,8 @@ void so_app_rest(struct so_app_loop *on, struct so_http_exchange *x, struct so_s
     rc = so_rest_prepare(&in, c->snapshot, &on->app->rest, x->arena, &c->op, &c->err);
     if (rc != SO_OK)
         fail(c, rc);
+    else if (so_rest_transaction(c->op) != NULL)
+        ask_postgres(c);
     else if (so_rest_writes(c->op))
         write_it(c);
     else

@@ -79,6 +79,7 @@ static struct so_http_limits limits_of(const struct so_config *c)
 static void free_loop(struct so_app_loop *on)
 {
     so_hub_free(on->hub);
+    so_app_pg_close(on->pg);
     so_loop_free(on->loop);
     so_conn_close(on->reader);
     so_auth_cache_free(on->tokens);
@@ -86,12 +87,20 @@ static void free_loop(struct so_app_loop *on)
     *on = (struct so_app_loop){0};
 }
 
+/* PostgreSQL's answers come over a network: a loop never waits for one. */
+static int open_database(struct so_app *app, struct so_app_loop *on, struct so_err *err)
+{
+    const struct so_pg_pool_options options = {.url = app->config->database_url};
+    return app->config->is_postgres ? so_app_pg_open(on->loop, &options, &on->pg, err)
+                                    : so_db_reader_open(app->db, &on->reader, err);
+}
+
 static int open_loop(struct so_app *app, struct so_app_loop *on, struct so_err *err)
 {
     *on = (struct so_app_loop){.app = app, .snapshot = so_snapshot_ref(app->snapshot)};
     int rc = so_loop_new(&on->loop, err);
     if (rc == SO_OK)
-        rc = so_db_reader_open(app->db, &on->reader, err);
+        rc = open_database(app, on, err);
     if (rc == SO_OK)
         rc = so_auth_cache_new(app->auth, &on->tokens, err);
     const struct so_hub_options hub = {
@@ -168,6 +177,8 @@ static void loop_is_empty(void *arg)
     struct so_app_loop *on = arg;
     so_hub_free(on->hub);
     on->hub = NULL;
+    so_app_pg_close(on->pg);
+    on->pg = NULL;
     so_loop_stop(on->loop);
 }
 

@@ -63,6 +63,10 @@ static int copy_settings(struct so_auth *auth, const struct so_auth_settings *se
         rc = copy_str(&auth->arena, &s->site_url, err);
     if (rc == SO_OK)
         rc = copy_str(&auth->arena, &s->redirect_urls, err);
+    if (rc == SO_OK)
+        rc = copy_str(&auth->arena, &s->audience, err);
+    if (rc == SO_OK)
+        rc = copy_str(&auth->arena, &s->role_claim, err);
     return rc == SO_OK ? load_templates(auth, settings->app_folder, err) : rc;
 }
 
@@ -112,11 +116,11 @@ static int set_up(struct so_auth *auth, const struct so_auth_settings *settings,
         rc = so_providers_open(&auth->providers, settings->providers, settings->provider_count, &auth->arena, err);
     if (rc == SO_OK)
         rc = open_issuers(auth, settings, err);
-    if (rc == SO_OK)
+    if (rc == SO_OK && !settings->foreign)
         rc = so_auth_tables_migrate(auth->db, err);
-    if (rc == SO_OK)
+    if (rc == SO_OK && !settings->foreign)
         rc = so_db_reader_open(auth->db, &auth->watching, err);
-    if (rc == SO_OK)
+    if (rc == SO_OK && !settings->foreign)
         rc = so_auth_revoked_look(&auth->revoked, auth->watching, err);
     return rc;
 }
@@ -164,6 +168,8 @@ void so_auth_close(struct so_auth *auth)
     so_free(auth);
 }
 
+bool so_auth_is_foreign(const struct so_auth *auth) { return auth->settings.foreign; }
+
 int so_auth_reload_keys(struct so_auth *auth, struct so_err *err) { return so_auth_keys_reload(auth->keys, err); }
 
 int so_auth_look_at_keys(struct so_auth *auth, bool *out_changed, struct so_err *err)
@@ -173,6 +179,8 @@ int so_auth_look_at_keys(struct so_auth *auth, bool *out_changed, struct so_err 
 
 int so_auth_look_at_revocations(struct so_auth *auth, struct so_err *err)
 {
+    if (auth->watching == NULL)
+        return SO_OK;
     so_conn_set_deadline(auth->watching, INT64_MAX);
     return so_auth_revoked_look(&auth->revoked, auth->watching, err);
 }

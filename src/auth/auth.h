@@ -35,8 +35,13 @@ struct so_auth_settings {
     struct so_mailer *mailer;              /* borrowed; NULL: no mail, and no flow that needs it */
     struct so_str site_url;                /* where links lead in the end; {NULL,0}: public_url */
     struct so_str redirect_urls;           /* other places they may lead to, separated by commas; compared exactly */
-    const char *app_folder;   /* its mail/ may replace templates (auth/mail_templates.h); NULL: the built-in ones */
-    const char *keys_path;    /* file of the signing keys (auth/key_file.h), made when it is not there */
+    const char *app_folder; /* its mail/ may replace templates (auth/mail_templates.h); NULL: the built-in ones */
+    const char *keys_path;  /* file of the signing keys (auth/key_file.h), made when it is not there */
+    /* Another service keeps the accounts: tokens name roles of the database, no API key is asked for, and there are no
+     * tables of ours (PostgreSQL). */
+    bool foreign;
+    struct so_str audience;   /* foreign: what "aud" must name when a token has one; {NULL,0}: anything */
+    struct so_str role_claim; /* foreign: where the role stands, ".role" or "$.app.role" */
     struct so_str master_key; /* seals that file and the secrets of factors; {NULL,0}: they are plain */
     struct so_session_limits session_limits;
     bool single_session;            /* a sign-in ends the user's other sessions */
@@ -53,6 +58,7 @@ struct so_auth_settings {
 };
 
 struct so_auth; /* one per process */
+bool so_auth_is_foreign(const struct so_auth *auth);
 
 /* Makes the tables and the signing key when they are not there.  settings' strings are copied. */
 int so_auth_open(struct so_db *db, const struct so_auth_settings *settings, struct so_auth **out,

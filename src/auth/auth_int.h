@@ -62,4 +62,7 @@ int so_auth_limit(struct so_auth_call *call, enum so_auth_limit limit, struct so
 int so_auth_audit(struct so_auth_call *call, struct so_conn *conn, const char *action, struct so_str user_id,
                   struct so_err *err) SO_MUST_CHECK;
 
+/* role_claim.c: {NULL,0} when there is none. */
+struct so_str so_auth_role_claim(const struct so_json *claims, struct so_str path);
+
 #endif

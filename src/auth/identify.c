@@ -156,7 +156,7 @@ static int verify_with_ring(struct so_auth *auth, struct so_str token, const str
 static int verify_any(struct so_auth *auth, struct so_str token, int64_t now, struct so_arena *arena,
                       struct so_json *out_claims, struct so_issuer **out_issuer, struct so_err *err)
 {
-    const struct so_jwt_checks checks = {.now = now};
+    const struct so_jwt_checks checks = {.now = now, .aud = auth->settings.audience};
     struct so_err own = SO_ERR_INIT;
     int rc = verify_with_ring(auth, token, &checks, arena, out_claims, &own);
     struct so_issuer *issuer = rc == SO_EAUTH ? so_issuer_of(&auth->issuers, token, arena) : NULL;
@@ -169,7 +169,8 @@ static int verify_any(struct so_auth *auth, struct so_str token, int64_t now, st
 }
 
 /* Of another issuer's token nothing counts but who it is about, and the role that the settings give such people. */
-static void facts_of(const struct so_json *claims, struct so_str payload, const struct so_issuer *issuer, struct facts *out)
+static void facts_of(const struct so_auth *auth, const struct so_json *claims, struct so_str payload,
+                     const struct so_issuer *issuer, struct facts *out)
 {
     *out = (struct facts){.sub = so_json_get_str(claims, SO_STR("sub")), .claims = payload};
     if (issuer != NULL) {
@@ -177,7 +178,8 @@ static void facts_of(const struct so_json *claims, struct so_str payload, const 
         out->role = so_str_c(so_role_name(so_issuer_role(issuer, claims)));
         return;
     }
-    out->role = so_json_get_str(claims, SO_STR("role"));
+    out->role = auth->settings.foreign ? so_auth_role_claim(claims, auth->settings.role_claim)
+                                       : so_json_get_str(claims, SO_STR("role"));
     out->session_id = so_json_get_str(claims, SO_STR("session_id"));
 }
 
@@ -196,7 +198,7 @@ static int verify(struct so_auth *auth, struct so_auth_cache *cache, struct so_s
         rc = payload_of(token, arena, &payload, err);
     if (rc != SO_OK)
         return rc;
-    facts_of(&claims, payload, issuer, out);
+    facts_of(auth, &claims, payload, issuer, out);
     if (cache != NULL)
         keep(cache, token, key_version, &claims, out);
     return SO_OK;
@@ -372,11 +374,37 @@ static int identify_token(struct so_auth *auth, struct so_auth_cache *cache, str
     return SO_OK;
 }
 
+/* Tokens of another service: any role, which the database knows or not. */
+static int identify_foreign(struct so_auth *auth, struct so_auth_cache *cache, struct so_str apikey, struct so_str bearer,
+                            struct so_arena *arena, struct so_identity *out, struct so_err *err)
+{
+    struct facts facts;
+    enum so_role role = SO_ROLE_ANON;
+    int64_t now = so_clock_now();
+    if (bearer.p == NULL || find_configured(auth, bearer, &role)) {
+        if (apikey.n > 0)
+            (void)find_configured(auth, apikey, &role);
+        *out = (struct so_identity){.role = role};
+        return SO_OK;
+    }
+    int rc =
+        find_kept(auth, cache, bearer, now, &facts) ? SO_OK : verify_or_refuse(auth, cache, bearer, now, arena, &facts, err);
+    if (rc != SO_OK)
+        return rc;
+    if (facts.role.p != NULL && !find_role(facts.role, &role))
+        role = SO_ROLE_AUTHENTICATED;
+    *out = (struct so_identity){
+        .role = role, .role_name = facts.role, .uid = facts.sub, .claims = facts.claims, .session_id = facts.session_id};
+    return SO_OK;
+}
+
 int so_auth_identify(struct so_auth *auth, struct so_auth_cache *cache, struct so_str apikey, struct so_str authorization,
                      struct so_arena *arena, struct so_identity *out, struct so_err *err)
 {
     struct so_identity who = {0};
     struct so_str bearer = bearer_of(authorization);
+    if (auth->settings.foreign)
+        return identify_foreign(auth, cache, apikey, bearer, arena, out, err);
     int rc = find_request_key(auth, cache, apikey, bearer, arena, &who.role, err);
     if (rc != SO_OK)
         return rc;

@@ -93,6 +93,8 @@ static int add_relation(struct reading *r, struct so_stmt *st, void *unused)
     if (rc != SO_OK)
         return rc;
     relation->is_view = so_stmt_i64(st, 1) != 0;
+    relation->schema = SO_STR("public");
+    relation->insertable = relation->updatable = relation->deletable = !relation->is_view;
     relation->internal = is_internal(relation->name);
     so_map_init(&relation->by_name, r->arena);
     return list_add(r, &r->relations, relation);
@@ -438,6 +440,7 @@ static int read_relations(struct reading *r)
         rc = read_relation(r, relation, &is_broken);
         if (rc != SO_OK || is_broken)
             continue;
+        relation->index = kept;
         r->relations.items[kept++] = relation;
         if (!so_map_put(&r->catalog->by_name, relation->name, relation))
             rc = so_err_oom(r->err);
@@ -451,6 +454,10 @@ static int read_all(struct reading *r)
     int rc = read_relations(r);
     if (rc == SO_OK)
         rc = read_keys(r);
+    /* Times are served in UTC: that is the one zone that can be granted. */
+    if (!so_map_put(&r->catalog->timezones, SO_STR("UTC"), r->catalog) ||
+        !so_map_put(&r->catalog->timezones, SO_STR("utc"), r->catalog))
+        rc = so_err_oom(r->err);
     r->catalog->relations = (const struct so_relation *const *)(void *)r->relations.items;
     r->catalog->relation_count = r->relations.count;
     return rc;
@@ -463,6 +470,7 @@ int so_catalog_read(struct so_conn *conn, struct so_catalog **out, struct so_err
         return so_err_oom(err);
     so_arena_init(&catalog->arena, CATALOG_MAX);
     so_map_init(&catalog->by_name, &catalog->arena);
+    so_map_init(&catalog->timezones, &catalog->arena);
     catalog->refs = 1;
     struct reading r = {.conn = conn, .catalog = catalog, .arena = &catalog->arena, .err = err};
     bool is_outermost = !so_conn_in_transaction(conn);
@@ -484,6 +492,22 @@ int so_catalog_read(struct so_conn *conn, struct so_catalog **out, struct so_err
 const struct so_relation *so_catalog_find(const struct so_catalog *c, struct so_str name)
 {
     return so_map_find(&c->by_name, name);
+}
+
+uint64_t so_catalog_role_bit(const struct so_catalog *c, struct so_str role)
+{
+    for (size_t i = 0; i < c->known_role_count; i++)
+        if (so_str_eq(c->known_roles[i], role))
+            return (uint64_t)1 << i;
+    return 0;
+}
+
+const struct so_schema *so_catalog_schema(const struct so_catalog *c, struct so_str name)
+{
+    for (size_t i = 0; i < c->schema_count; i++)
+        if (so_str_eq(c->schemas[i].name, name))
+            return &c->schemas[i];
+    return NULL;
 }
 
 const struct so_column *so_relation_column(const struct so_relation *r, struct so_str name)

@@ -16,6 +16,8 @@ struct so_column {
     bool generated; /* the database computes it; it cannot be written */
     bool has_default;
     struct so_str default_sql; /* {NULL,0} when there is none */
+    struct so_str base;        /* PostgreSQL: of a domain the type below it, else `declared` without its length */
+    struct so_str description; /* p == NULL when none; so in the other descriptions */
 };
 
 /* A primary key, unique constraint or index. */
@@ -34,12 +36,24 @@ struct so_foreign_key {
     const uint16_t *from_columns, *to_columns; /* column_count of each */
     size_t column_count;
     bool from_unique;        /* from_columns are unique: one-to-one */
+    bool traced;             /* one of a table, seen through a view */
     struct so_str on_delete; /* "CASCADE", "SET NULL", ... or empty */
 };
 
+/* A function of a row that gives rows of a relation: a relationship by computation (PostgreSQL). */
+struct so_computed {
+    struct so_str schema, name;
+    const struct so_relation *from, *to;
+    bool to_one;
+};
+
 struct so_relation {
+    size_t index;         /* its place in the catalog */
+    struct so_str schema; /* "public" on SQLite */
     struct so_str name;
     bool is_view;
+    bool insertable, updatable, deletable; /* by what it is, whatever the privileges */
+    struct so_str description;
     const struct so_column *columns;
     size_t column_count;
     struct so_map by_name; /* -> struct so_column */
@@ -50,13 +64,65 @@ struct so_relation {
     size_t out_key_count;
     const struct so_foreign_key *const *in_keys; /* foreign keys of others that lead here */
     size_t in_key_count;
-    bool internal; /* Socle's own (names beginning with "_socle_" or "auth_"): never served */
+    const struct so_computed *const *computed;
+    size_t computed_count;
+    uint64_t known_to; /* the roles that may know of it: so_catalog_role_bit() */
+    bool internal;     /* never served: Socle's own ("_socle_...", "auth_..."), and what is in no served schema */
 };
+
+/* A function of the database (PostgreSQL). */
+struct so_proc_param {
+    struct so_str name; /* "" when it has none */
+    struct so_str type;
+    struct so_str wide_type; /* the same without a length: what a value is cast to */
+    bool required, variadic;
+};
+enum so_volatility { SO_VOLATILITY_VOLATILE, SO_VOLATILITY_STABLE, SO_VOLATILITY_IMMUTABLE };
+struct so_proc_setting {
+    struct so_str name, value;
+    const struct so_proc_setting *next;
+};
+struct so_proc {
+    struct so_str schema, name, description;
+    const struct so_proc_param *params;
+    size_t param_count;
+    bool returns_set, returns_composite, returns_void;
+    struct so_str return_schema, return_name; /* the type's, or of a row type the relation's */
+    struct so_str media_type;                 /* of a value whose type is a domain named "text/plain"; n == 0: none */
+    enum so_volatility volatility;
+    const struct so_proc_setting *settings; /* SET clauses that Socle repeats before the call: statement_timeout */
+    uint64_t known_to;
+    const struct so_proc *next; /* of the same name: overloads, fewest parameters first */
+};
+
+/* What a client names with Accept-Profile and Content-Profile. */
+struct so_schema {
+    struct so_str name;
+    struct so_map relations; /* -> struct so_relation */
+    struct so_map procs;     /* -> struct so_proc, the first of its name */
+};
+
+/* Settings that an impersonated role brings (ALTER ROLE ... SET). */
+struct so_role_settings {
+    struct so_str role;
+    struct so_str isolation; /* default_transaction_isolation; p == NULL when none */
+    const struct so_proc_setting *settings;
+    const struct so_role_settings *next;
+};
+
+enum so_engine { SO_ENGINE_SQLITE, SO_ENGINE_POSTGRES };
 
 struct so_catalog {
     struct so_arena arena;
-    struct so_map by_name;                      /* -> struct so_relation */
-    const struct so_relation *const *relations; /* sorted by name */
+    enum so_engine engine;
+    struct so_map by_name;           /* of the first schema: -> struct so_relation */
+    const struct so_schema *schemas; /* those that are served, as they were asked for; none on SQLite */
+    size_t schema_count;
+    struct so_map timezones; /* that can be asked for; PostgreSQL is asked itself */
+    const struct so_role_settings *roles;
+    struct so_str *known_roles; /* what known_to's bits mean */
+    size_t known_role_count;
+    const struct so_relation *const *relations; /* sorted by schema and name */
     size_t relation_count;
     int refs; /* private */
 };
@@ -66,8 +132,17 @@ const struct so_column *so_relation_column(const struct so_relation *r, struct s
 struct so_catalog *so_catalog_ref(struct so_catalog *c);
 void so_catalog_unref(struct so_catalog *c); /* NULL is fine */
 
+/* 0 for a role that is not known. */
+uint64_t so_catalog_role_bit(const struct so_catalog *c, struct so_str role);
+/* NULL when no schema of that name is served. */
+const struct so_schema *so_catalog_schema(const struct so_catalog *c, struct so_str name);
+
 struct so_conn;
 /* Reads the catalog of conn's database. */
 int so_catalog_read(struct so_conn *conn, struct so_catalog **out, struct so_err *err) SO_MUST_CHECK;
+
+/* Reads PostgreSQL's: `schemas` are served, the first one by default. */
+int so_catalog_read_pg(struct so_conn *conn, const struct so_str *schemas, size_t schema_count, struct so_catalog **out,
+                       struct so_err *err) SO_MUST_CHECK;
 
 #endif

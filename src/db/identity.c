@@ -30,7 +30,7 @@ void so_identity_bind(const struct so_identity *who, struct so_stmt *st)
 int so_identity_copy(const struct so_identity *who, struct so_arena *arena, struct so_identity *out, struct so_err *err)
 {
     struct so_identity copy = *who;
-    struct so_str *const TEXTS[] = {&copy.uid, &copy.claims, &copy.session_id};
+    struct so_str *const TEXTS[] = {&copy.role_name, &copy.uid, &copy.claims, &copy.session_id};
     for (size_t i = 0; i < COUNT_OF(TEXTS); i++) {
         if (TEXTS[i]->p == NULL)
             continue;

@@ -19,6 +19,7 @@ struct so_identity {
     struct so_str uid;        /* claim "sub" of a user's token; {NULL,0} for none */
     struct so_str claims;     /* the token's payload as JSON text; {NULL,0} for none */
     struct so_str session_id; /* claim "session_id"; {NULL,0} for none */
+    struct so_str role_name;  /* the database's, as the token says it (PostgreSQL); {NULL,0}: that of `role` */
 };
 
 /* "anon", "authenticated", "service_role" */

@@ -63,6 +63,10 @@ struct so_watch {
     struct so_hash_table viewers, projections, buckets;
     size_t *bucketed;            /* per column: how many buckets */
     struct so_listening *others; /* whom no value finds */
+    struct so_question { /* the policy as a statement about the old and the new row of a change: the same for all viewers */
+        uint64_t generation;
+        struct so_str sql; /* in the scratch arena */
+    } questions[2];
 };
 
 /* The tables of one catalog and model. */
@@ -160,7 +164,7 @@ void so_listening_unlink(struct so_listening *l);
 struct so_bucket *so_watch_bucket(const struct so_watch *w, size_t column, const struct so_row *row);
 
 /* visible.c: asked once per viewer and change. */
-int so_viewer_form(struct so_changes *c, const struct so_watch *w, struct so_viewer *v, const struct so_change *change,
+int so_viewer_form(struct so_changes *c, struct so_watch *w, struct so_viewer *v, const struct so_change *change,
                    enum so_form *out, struct so_err *err) SO_MUST_CHECK;
 
 /* payload.c: written once per projection, form and change. */

@@ -198,7 +198,7 @@ int so_changes_subscribe(struct so_changes *c, const struct so_identity *who, st
                          int64_t since, const struct so_subscription_events *events, void *arg, struct so_subscription **out,
                          struct so_err *err)
 {
-    struct so_subscription *s;
+    struct so_subscription *s = NULL;
     if (c->watches == NULL)
         return so_fail(err, SO_EINVAL, "the tables are not known yet");
     if (count > LISTENERS_MAX)

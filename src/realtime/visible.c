@@ -88,26 +88,42 @@ static int ask(struct so_changes *c, const struct so_watch *w, const struct so_v
     return rc;
 }
 
-static int sees(struct so_changes *c, const struct so_watch *w, const struct so_viewer *v, const struct so_row *row,
+static int question(struct so_changes *c, struct so_watch *w, const struct so_row *row, bool is_new, struct so_str *out,
+                    struct so_err *err)
+{
+    struct so_question *q = &w->questions[is_new];
+    if (q->generation != c->generation) {
+        struct so_buf sql;
+        so_buf_init(&sql, SQL_MAX);
+        put_statement(&sql, w, row);
+        int rc = so_buf_check(&sql, "the policy", err);
+        struct so_str kept = rc == SO_OK ? so_arena_dup(&c->scratch, so_buf_str(&sql)) : (struct so_str){NULL, 0};
+        so_buf_deinit(&sql);
+        if (rc == SO_OK && kept.p == NULL)
+            rc = so_err_oom(err);
+        if (rc != SO_OK)
+            return rc;
+        *q = (struct so_question){c->generation, kept};
+    }
+    *out = q->sql;
+    return SO_OK;
+}
+
+static int sees(struct so_changes *c, struct so_watch *w, const struct so_viewer *v, const struct so_row *row, bool is_new,
                 bool *out, struct so_err *err)
 {
     enum so_policy_kind kind = w->table->policies[SO_CMD_SELECT].kind;
+    struct so_str sql;
     *out = kind == SO_POLICY_ALLOW || v->who.role == SO_ROLE_SERVICE;
     if (*out || kind == SO_POLICY_DENY)
         return SO_OK;
-    struct so_buf sql;
-    so_buf_init(&sql, SQL_MAX);
-    put_statement(&sql, w, row);
-    int rc = so_buf_check(&sql, "the policy", err);
-    if (rc == SO_OK)
-        rc = ask(c, w, v, row, so_buf_str(&sql), out, err);
-    so_buf_deinit(&sql);
-    return rc;
+    int rc = question(c, w, row, is_new, &sql, err);
+    return rc == SO_OK ? ask(c, w, v, row, sql, out, err) : rc;
 }
 
 /* ---- the form ---- */
 
-int so_viewer_form(struct so_changes *c, const struct so_watch *w, struct so_viewer *v, const struct so_change *change,
+int so_viewer_form(struct so_changes *c, struct so_watch *w, struct so_viewer *v, const struct so_change *change,
                    enum so_form *out, struct so_err *err)
 {
     static const enum so_form FORMS[3][2][2] = {
@@ -120,9 +136,9 @@ int so_viewer_form(struct so_changes *c, const struct so_watch *w, struct so_vie
         bool old_seen = false, new_seen = false;
         int rc = SO_OK;
         if (change->op != SO_CHANGE_INSERT)
-            rc = sees(c, w, v, &change->old_row, &old_seen, err);
+            rc = sees(c, w, v, &change->old_row, false, &old_seen, err);
         if (rc == SO_OK && change->op != SO_CHANGE_DELETE)
-            rc = sees(c, w, v, &change->new_row, &new_seen, err);
+            rc = sees(c, w, v, &change->new_row, true, &new_seen, err);
         if (rc != SO_OK)
             return rc;
         v->form = FORMS[change->op][old_seen][new_seen];

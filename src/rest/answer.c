@@ -10,12 +10,23 @@ void so_rest_put_header(struct so_rest_out *out, struct so_str name, struct so_s
         out->headers[out->header_count++] = (struct so_rest_header){name, value};
 }
 
+bool so_rest_is_header(struct so_str name, struct so_str value)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] <= ' ' || name.p[i] == ':' || (unsigned char)name.p[i] >= 127)
+            return false;
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] == '\r' || value.p[i] == '\n' || value.p[i] == '\0')
+            return false;
+    return name.n > 0;
+}
+
 void so_rest_put_content_type(const struct so_rest_op *op, struct so_rest_out *out)
 {
     struct so_str raw = op->request.raw_type;
     so_rest_put_header(out, SO_STR("Content-Type"), raw.n > 0 ? raw : so_media_type(op->request.media));
     if (op->request.named_schema)
-        so_rest_put_header(out, SO_STR("Content-Profile"), SO_STR("public"));
+        so_rest_put_header(out, SO_STR("Content-Profile"), so_plan_schema(&op->plan));
 }
 
 /* "0-9/42", "*" + "/0" for nothing; a total of -1 is not known: "0-9/" + "*". */
@@ -138,10 +149,21 @@ int so_rest_put_preferences(const struct so_rest_op *op, struct so_rest_out *out
 void so_rest_put_allow(const struct so_rest_op *op, struct so_rest_out *out)
 {
     struct so_str allow = SO_STR("OPTIONS,GET,HEAD");
-    if (op->request.resource == SO_RESOURCE_FUNCTION)
+    struct so_text t;
+    if (op->plan.top.proc != NULL)
+        allow = op->plan.top.proc->volatility == SO_VOLATILITY_VOLATILE ? SO_STR("OPTIONS,POST")
+                                                                        : SO_STR("OPTIONS,GET,HEAD,POST");
+    else if (op->request.resource == SO_RESOURCE_FUNCTION)
         allow = op->plan.top.routine->function->is_write ? SO_STR("OPTIONS,POST") : SO_STR("OPTIONS,GET,HEAD,POST");
-    if (op->request.resource == SO_RESOURCE_RELATION && !op->plan.top.entity->relation->is_view)
-        allow = op->plan.top.entity->relation->primary != NULL ? SO_STR("OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE")
-                                                               : SO_STR("OPTIONS,GET,HEAD,POST,PATCH,DELETE");
+    if (op->request.resource == SO_RESOURCE_RELATION) {
+        const struct so_relation *r = op->plan.top.entity->relation;
+        so_text_init(&t, op->arena, 64);
+        so_text_str(&t, allow);
+        so_text_c(&t, r->insertable ? ",POST" : "");
+        so_text_c(&t, r->insertable && r->updatable && r->primary != NULL ? ",PUT" : "");
+        so_text_c(&t, r->updatable ? ",PATCH" : "");
+        so_text_c(&t, r->deletable ? ",DELETE" : "");
+        allow = t.failed ? allow : so_text_get(&t);
+    }
     so_rest_put_header(out, SO_STR("Allow"), allow);
 }

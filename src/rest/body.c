@@ -137,17 +137,33 @@ int so_body_parse(struct so_request *r, struct so_str body, enum so_content cont
     return check_rows(r, err);
 }
 
+/* Rows of arguments: the first one says which there are; the call takes them as one JSON array. */
+static int parse_call_rows(struct so_request *r, struct so_str body, struct so_err *err)
+{
+    struct so_json *value = so_alloc_zero(r->arena, sizeof(*value));
+    if (value == NULL)
+        return so_err_oom(err);
+    if (!so_utf8_valid(body))
+        return so_fail_http(err, SQL_UTF8);
+    int rc = so_csv_parse(r->arena, body, value, err);
+    if (rc == SO_OK && value->len > 0)
+        r->body = &value->u.items[0];
+    r->body_is_text = true;
+    r->body_is_other = true;
+    return rc;
+}
+
 int so_body_parse_args(struct so_request *r, struct so_str body, enum so_content content, struct so_err *err)
 {
     static const struct so_json NONE = {.type = SO_JSON_OBJECT};
     struct so_json *value = so_alloc_zero(r->arena, sizeof(*value));
     if (value == NULL)
         return so_err_oom(err);
-    if (content == SO_CONTENT_CSV)
-        return so_fail_http(err, PGRST102_CONTENT, SO_STR_ARG(SO_STR("text/csv")));
     r->body = &NONE;
-    if (so_str_trim(body).n == 0)
+    if (content >= SO_CONTENT_TEXT || so_str_trim(body).n == 0)
         return SO_OK;
+    if (content == SO_CONTENT_CSV)
+        return parse_call_rows(r, body, err);
     if (content == SO_CONTENT_FORM && !so_utf8_valid(body))
         return so_fail_http(err, SQL_UTF8);
     int rc = content == SO_CONTENT_FORM ? parse_form(r->arena, body, value, err) : parse_json(r->arena, body, value, err);
@@ -155,7 +171,10 @@ int so_body_parse_args(struct so_request *r, struct so_str body, enum so_content
         return rc;
     r->body_is_text = content == SO_CONTENT_FORM;
     r->body = r->body_is_text ? &value->u.items[0] : value;
-    if (r->body->type != SO_JSON_OBJECT)
-        return no_json(&(struct so_err){.message = "expected an object with the arguments", .at = SO_ERR_NOWHERE}, err);
+    r->body_is_other = r->body->type != SO_JSON_OBJECT;
+    if (r->body_is_other)
+        r->body = value->type == SO_JSON_ARRAY && value->len > 0 && value->u.items[0].type == SO_JSON_OBJECT
+                      ? &value->u.items[0]
+                      : &NONE;
     return SO_OK;
 }

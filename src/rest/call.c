@@ -75,7 +75,7 @@ static int fail_no_function(struct so_rest_plan *p, const struct so_request *r, 
     struct so_str list = so_text_get(&k.text);
     struct so_str shown =
         k.count == 0 ? SO_STR(" without parameters") : so_arena_printf(p->arena, "(%.*s)", SO_STR_ARG(list));
-    rc = so_fail_http(p->err, PGRST202, SO_STR_ARG(r->name), SO_STR_ARG(shown));
+    rc = so_fail_http(p->err, PGRST202, SO_STR_ARG(SO_STR("public")), SO_STR_ARG(r->name), SO_STR_ARG(shown));
     so_err_details(p->err, "Searched for the function public.%.*s%s%.*s%s, but no matches were found in the schema cache.",
                    SO_STR_ARG(r->name),
                    k.count == 0   ? " without parameters"
@@ -186,6 +186,13 @@ static int plan_given(struct so_rest_plan *p, const struct so_relation *r)
 
 int so_call_plan(struct so_rest_plan *p, const struct so_request *request)
 {
+    if (request->content >= SO_CONTENT_TEXT || request->content == SO_CONTENT_CSV)
+        return so_fail_http(p->err, PGRST102_CONTENT, SO_STR_ARG(so_content_type(request->content)));
+    if (request->body_is_other) {
+        int rc = so_fail_http(p->err, PGRST102_JSON);
+        so_err_details(p->err, "expected an object with the arguments");
+        return rc;
+    }
     const struct so_routine *r = so_snapshot_function(p->snapshot, request->name);
     if (r == NULL)
         return fail_no_function(p, request, NULL);

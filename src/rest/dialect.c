@@ -1,8 +1,9 @@
 /* dialect.c: SQLite's row. */
 #include "rest/dialect.h"
+#include "rest/op.h"
 
 /* PostgREST lets '*' stand for '%', which needs no escape in a URL. */
-static bool like_stars(struct so_arena *arena, struct so_str text, struct so_str *out)
+bool so_like_stars(struct so_arena *arena, struct so_str text, struct so_str *out)
 {
     char *p = so_alloc_text(arena, text.n + 1);
     if (p == NULL)
@@ -41,6 +42,9 @@ static bool sqlite_json_path(const struct so_json_step *steps, struct so_text *o
 
 const struct so_dialect so_dialect_sqlite = {
     .name = "sqlite",
+    .call_plan = so_call_plan,
+    .write_plan = so_write_plan,
+    .make = so_sql_make,
     .operators =
         {
             [SO_OP_EQ] = {.sql = "$c = $v"},
@@ -49,8 +53,8 @@ const struct so_dialect so_dialect_sqlite = {
             [SO_OP_GTE] = {.sql = "$c >= $v", .is_ordering = true},
             [SO_OP_LT] = {.sql = "$c < $v", .is_ordering = true},
             [SO_OP_LTE] = {.sql = "$c <= $v", .is_ordering = true},
-            [SO_OP_LIKE] = {.sql = "so_like($v, $c)", .pattern = like_stars},
-            [SO_OP_ILIKE] = {.sql = "so_ilike($v, $c)", .pattern = like_stars},
+            [SO_OP_LIKE] = {.sql = "so_like($v, $c)", .pattern = so_like_stars},
+            [SO_OP_ILIKE] = {.sql = "so_ilike($v, $c)", .pattern = so_like_stars},
             [SO_OP_MATCH] = {.sql = "so_regex($v, $c, '')", .is_text = true},
             [SO_OP_IMATCH] = {.sql = "so_regex($v, $c, 'i')", .is_text = true},
             [SO_OP_IN] = {.sql = "$c IN (SELECT value FROM json_each($v))"},

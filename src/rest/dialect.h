@@ -21,8 +21,17 @@ struct so_dialect_operator {
     int (*convert)(struct so_rest_plan *p, struct so_cond *c, const struct so_filter *f, struct so_str text);
 };
 
+struct so_rest_op;
 struct so_dialect {
     const char *name;
+    /* Names, types, values and privileges are the database's own affair: the plan passes them on as they were asked for, and
+     * row policies are not put into the statement. */
+    bool resolves_itself;
+    int (*call_plan)(struct so_rest_plan *p, const struct so_request *request);
+    int (*write_plan)(struct so_rest_plan *p);
+    int (*make)(struct so_rest_op *op); /* the statements of a plan */
+    int (*run)(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
+               struct so_err *err);
     struct so_dialect_operator operators[SO_OP_COUNT];
     const char *is[SO_IS_UNKNOWN + 1];
     /* A JSON path: its parameter's text, and what it finds as JSON, as text, and as a value that sorts. */
@@ -43,6 +52,10 @@ struct so_dialect {
 };
 
 extern const struct so_dialect so_dialect_sqlite;
+extern const struct so_dialect so_dialect_postgres;
+
+/* PostgREST lets '*' stand for '%', which needs no escape in a URL. */
+bool so_like_stars(struct so_arena *arena, struct so_str text, struct so_str *out);
 
 /* search.c: convert of SQLite's full text operators. */
 int so_search_convert(struct so_rest_plan *p, struct so_cond *c, const struct so_filter *f,

@@ -5,6 +5,8 @@
  *   two foreign keys of a third table whose primary key holds both: many-to-many
  *
  * The work depends on the keys of the parent and of its neighbours, not on the number of tables. */
+#include <stdlib.h>
+
 #include "rest/errors.h"
 #include "rest/plan.h"
 #include "rest/text.h"
@@ -22,11 +24,13 @@ struct search {
 
 static bool is_self(const struct so_link *l) { return l->from == l->to; }
 
+static bool is_computed(const struct so_link *l) { return l->computed != NULL; }
+
 /* The name of the key's only column on the parent's (or the child's) side; {NULL,0} when it has several. */
 static struct so_str single_column(const struct so_link *l, bool of_parent)
 {
     const struct so_foreign_key *k = l->key;
-    if (l->cardinality == SO_MANY_TO_MANY || k->column_count != 1)
+    if (is_computed(l) || l->cardinality == SO_MANY_TO_MANY || k->column_count != 1)
         return (struct so_str){NULL, 0};
     return of_parent == l->parent_holds_key ? k->from->columns[k->from_columns[0]].name
                                             : k->to->columns[k->to_columns[0]].name;
@@ -52,13 +56,18 @@ static bool matches_self(const struct search *s, const struct so_link *l)
     return by_table || (l->cardinality == SO_MANY_TO_ONE && names_column(l, true, s->target));
 }
 
+/* A key seen through a view is named by the view alone. */
+static bool leads_to_view(const struct so_link *l) { return l->key->traced && l->to->relation->is_view; }
+
 static bool matches(const struct search *s, const struct so_link *l)
 {
+    if (is_computed(l))
+        return so_str_eq(s->target, l->computed->name);
     if (is_self(l))
         return matches_self(s, l);
     bool by_table = so_str_eq(s->target, l->to->relation->name);
     if (s->hint.p == NULL)
-        return by_table || names_constraint(l, s->target) || names_column(l, true, s->target);
+        return by_table || (!leads_to_view(l) && (names_constraint(l, s->target) || names_column(l, true, s->target)));
     if (!by_table)
         return false;
     if (l->cardinality == SO_MANY_TO_MANY)
@@ -66,9 +75,23 @@ static bool matches(const struct search *s, const struct so_link *l)
     return names_constraint(l, s->hint) || names_column(l, true, s->hint) || names_column(l, false, s->hint);
 }
 
+/* A function of the row with the name of the other table takes the place of the keys between the two. */
+static bool is_overridden(const struct search *s, const struct so_link *l)
+{
+    const struct so_relation *r = s->from->relation;
+    for (size_t i = 0; !is_computed(l) && i < r->computed_count; i++)
+        if (so_str_eq(r->computed[i]->name, l->to->relation->name) &&
+            so_str_eq(r->computed[i]->schema, l->to->relation->schema))
+            return true;
+    return false;
+}
+
 static void consider(struct search *s, const struct so_link *l)
 {
-    if (l->to == NULL || (l->cardinality == SO_MANY_TO_MANY && l->junction == NULL) || !matches(s, l))
+    if (l->to == NULL || (l->cardinality == SO_MANY_TO_MANY && l->junction == NULL) ||
+        (s->plan->schema != NULL &&
+         !so_str_eq(is_computed(l) ? l->computed->schema : l->to->relation->schema, s->plan->schema->name)) ||
+        !matches(s, l) || is_overridden(s, l))
         return;
     if (s->found < FOUND_MAX)
         s->links[s->found++] = *l;
@@ -89,19 +112,19 @@ static bool key_holds(const struct so_index *primary, const struct so_foreign_ke
 static void consider_junction(struct search *s, const struct so_foreign_key *near)
 {
     const struct so_relation *junction = near->from;
-    if (junction->primary == NULL || !key_holds(junction->primary, near))
+    if (junction->primary == NULL || near->from_unique || !key_holds(junction->primary, near))
         return;
     for (size_t i = 0; i < junction->out_key_count; i++) {
         const struct so_foreign_key *far = junction->out_keys[i];
-        if (far == near || !key_holds(junction->primary, far))
+        if (far == near || far->from_unique || so_str_eq(far->name, near->name) || !key_holds(junction->primary, far))
             continue;
         consider(s, &(struct so_link){
                         .cardinality = SO_MANY_TO_MANY,
                         .key = near,
                         .far = far,
                         .from = s->from,
-                        .to = so_snapshot_find(s->plan->snapshot, far->to->name),
-                        .junction = so_snapshot_find(s->plan->snapshot, junction->name),
+                        .to = so_snapshot_entity(s->plan->snapshot, far->to),
+                        .junction = so_snapshot_entity(s->plan->snapshot, junction),
                     });
     }
 }
@@ -109,6 +132,13 @@ static void consider_junction(struct search *s, const struct so_foreign_key *nea
 static void consider_all(struct search *s)
 {
     const struct so_relation *r = s->from->relation;
+    for (size_t i = 0; i < r->computed_count; i++)
+        consider(s, &(struct so_link){
+                        .cardinality = r->computed[i]->to_one ? SO_MANY_TO_ONE : SO_ONE_TO_MANY,
+                        .computed = r->computed[i],
+                        .from = s->from,
+                        .to = so_snapshot_entity(s->plan->snapshot, r->computed[i]->to),
+                    });
     for (size_t i = 0; i < r->out_key_count; i++) {
         const struct so_foreign_key *k = r->out_keys[i];
         consider(s, &(struct so_link){
@@ -116,7 +146,7 @@ static void consider_all(struct search *s)
                         .key = k,
                         .parent_holds_key = true,
                         .from = s->from,
-                        .to = so_snapshot_find(s->plan->snapshot, k->to->name),
+                        .to = so_snapshot_entity(s->plan->snapshot, k->to),
                     });
     }
     for (size_t i = 0; i < r->in_key_count; i++) {
@@ -125,7 +155,7 @@ static void consider_all(struct search *s)
                         .cardinality = k->from_unique ? SO_ONE_TO_ONE : SO_ONE_TO_MANY,
                         .key = k,
                         .from = s->from,
-                        .to = so_snapshot_find(s->plan->snapshot, k->from->name),
+                        .to = so_snapshot_entity(s->plan->snapshot, k->from),
                     });
         consider_junction(s, k);
     }
@@ -147,6 +177,10 @@ static void put_columns(struct so_text *t, const struct so_relation *r, const ui
 static void put_relationship(struct so_text *t, const struct so_link *l)
 {
     const struct so_foreign_key *k = l->key;
+    if (is_computed(l)) {
+        so_text_str(t, l->computed->name);
+        return;
+    }
     if (l->cardinality == SO_MANY_TO_MANY) {
         so_text_str(t, l->junction->relation->name);
         so_text_lit(t, " using ");
@@ -211,7 +245,9 @@ static void tell_ambiguous(struct search *s)
         so_text_c(&hint, hint.len == 0 ? "'" : ", '");
         so_text_str(&hint, l->to->relation->name);
         so_text_char(&hint, '!');
-        so_text_str(&hint, l->cardinality == SO_MANY_TO_MANY ? l->junction->relation->name : l->key->name);
+        so_text_str(&hint, l->cardinality == SO_MANY_TO_MANY ? l->junction->relation->name
+                           : is_computed(l)                  ? l->computed->name
+                                                             : l->key->name);
         so_text_char(&hint, '\'');
     }
     so_err_details(err, "[%.*s]", SO_STR_ARG(so_text_get(&details)));
@@ -220,8 +256,26 @@ static void tell_ambiguous(struct search *s)
                 SO_STR_ARG(s->target), SO_STR_ARG(so_text_get(&hint)));
 }
 
+/* As the reference lists them: by what they lead to, by cardinality, by name. */
+static int compare_links(const void *a, const void *b)
+{
+    static const int RANK[] = {[SO_ONE_TO_MANY] = 0, [SO_MANY_TO_ONE] = 1, [SO_ONE_TO_ONE] = 2, [SO_MANY_TO_MANY] = 3};
+    const struct so_link *x = a, *y = b;
+    if (is_computed(x) || is_computed(y))
+        return is_computed(x) - is_computed(y);
+    int order = so_str_cmp(x->to->relation->name, y->to->relation->name);
+    if (order == 0)
+        order = RANK[x->cardinality] - RANK[y->cardinality];
+    if (order == 0 && x->junction != NULL)
+        order = so_str_cmp(x->junction->relation->name, y->junction->relation->name);
+    if (order == 0)
+        order = so_str_cmp(x->key->name, y->key->name);
+    return order == 0 && x->far != NULL ? so_str_cmp(x->far->name, y->far->name) : order;
+}
+
 static int fail_ambiguous(struct search *s)
 {
+    qsort(s->links, s->found, sizeof(s->links[0]), compare_links);
     int rc = so_fail_http(s->plan->err, PGRST201, SO_STR_ARG(s->from->relation->name), SO_STR_ARG(s->target));
     if (s->plan->err != NULL)
         tell_ambiguous(s);
@@ -233,12 +287,11 @@ static int fail_none(struct search *s)
     struct so_err *err = s->plan->err;
     struct so_str parent = s->from->relation->name;
     int rc = so_fail_http(err, PGRST200, SO_STR_ARG(parent), SO_STR_ARG(s->target));
-    so_err_details(
-        err,
-        "Searched for a foreign key relationship between '%.*s' and '%.*s'%s%.*s%s in the schema 'public', but no "
-        "matches were found.",
-        SO_STR_ARG(parent), SO_STR_ARG(s->target), s->hint.p == NULL ? "" : " using the hint '", (int)s->hint.n,
-        s->hint.p == NULL ? "" : s->hint.p, s->hint.p == NULL ? "" : "'");
+    so_err_details(err,
+                   "Searched for a foreign key relationship between '%.*s' and '%.*s'%s%.*s%s in the schema '%.*s', but no "
+                   "matches were found.",
+                   SO_STR_ARG(parent), SO_STR_ARG(s->target), s->hint.p == NULL ? "" : " using the hint '", (int)s->hint.n,
+                   s->hint.p == NULL ? "" : s->hint.p, s->hint.p == NULL ? "" : "'", SO_STR_ARG(so_plan_schema(s->plan)));
     struct so_str near = so_hint_table(s->plan, s->target);
     if (near.p != NULL)
         so_err_hint(err, "Perhaps you meant '%.*s' instead of '%.*s'.", SO_STR_ARG(near), SO_STR_ARG(s->target));

@@ -1,5 +1,6 @@
 /* error.c: a failure as the answer: status and the body with its four members (PostgREST, Error.hs). */
 #include "rest/op.h"
+#include "rest/raise.h"
 #include "json/write.h"
 
 /* SQLSTATE -> status, the longest prefix counts.  What is in no row is the client's fault: 400. */
@@ -64,6 +65,26 @@ static int status_of_sqlstate(const char *id)
     return status;
 }
 
+/* Where the SQLSTATE alone does not decide. */
+static const struct {
+    const char *id, *begins, *ends;
+    int status;
+} SENTENCES[] = {
+    {"21000", "", "requires a WHERE clause", 400}, /* the extension safeupdate */
+    {"22023", "role ", "does not exist", 401},     /* of a token */
+    {"42883", "function xmlagg(", "", 406},
+};
+
+static int status_of_sentence(const struct so_err *err, int status)
+{
+    struct so_str message = so_str_c(err->message);
+    for (size_t i = 0; i < COUNT_OF(SENTENCES); i++)
+        if (strcmp(err->id, SENTENCES[i].id) == 0 && so_str_starts(message, so_str_c(SENTENCES[i].begins)) &&
+            so_str_ends(message, so_str_c(SENTENCES[i].ends)))
+            return SENTENCES[i].status;
+    return status;
+}
+
 struct verdict {
     int status;
     const char *id;
@@ -78,7 +99,7 @@ static struct verdict judge(const struct so_err *err, const struct so_identity *
     if (v.id[0] == '\0')
         v.id = "XX000";
     if (v.status == 0)
-        v.status = status_of_sqlstate(v.id);
+        v.status = status_of_sentence(err, status_of_sqlstate(v.id));
     if (strcmp(v.id, "42501") == 0)
         v.status = who == NULL || who->role == SO_ROLE_ANON ? 401 : 403;
     return v;
@@ -125,15 +146,55 @@ static void put_details(struct so_jw *w, const struct so_err *err, const struct 
         put_text(w, err->details);
 }
 
+static void put_or_null(struct so_jw *w, const char *key, struct so_str value)
+{
+    so_jw_key(w, so_str_c(key));
+    if (value.p == NULL)
+        so_jw_null(w);
+    else
+        so_jw_str(w, value);
+}
+
+/* An answer that the user's own SQL wrote. */
+static void put_raise(const struct so_rest_op *op, const struct so_raise *raise, struct so_rest_out *out,
+                      struct so_buf *body)
+{
+    struct so_jw w;
+    *out = (struct so_rest_out){.status = raise->status};
+    so_rest_put_header(out, SO_STR("Content-Type"), so_media_type(SO_MEDIA_JSON));
+    for (uint32_t i = 0; raise->headers != NULL && i < raise->headers->len; i++) {
+        const struct so_json_member *m = &raise->headers->u.members[i];
+        if (m->value.type == SO_JSON_STRING && so_rest_is_header(so_json_key(m), so_json_str(&m->value)))
+            so_rest_put_header(out, so_json_key(m), so_json_str(&m->value));
+    }
+    so_buf_reset(body);
+    if (op->request.head)
+        return;
+    so_jw_init(&w, body);
+    so_jw_object(&w);
+    put_or_null(&w, "code", raise->code);
+    put_or_null(&w, "details", raise->details);
+    put_or_null(&w, "hint", raise->hint);
+    put_or_null(&w, "message", raise->message);
+    so_jw_end_object(&w);
+}
+
 void so_rest_error(const struct so_rest_op *op, const struct so_identity *who, const struct so_err *err,
                    struct so_rest_out *out, struct so_buf *body)
 {
+    struct so_raise raise;
+    if (op != NULL && so_raise_read(err, op->arena, &raise)) {
+        put_raise(op, &raise, out, body);
+        return;
+    }
     struct verdict v = judge(err, who);
     const struct so_violation *violations = op != NULL && v.status == 422 ? op->plan.violations : NULL;
     *out = (struct so_rest_out){.status = v.status, .violations = violations};
     so_rest_put_header(out, SO_STR("Content-Type"), so_media_type(SO_MEDIA_JSON));
     if (v.status == 401)
         so_rest_put_header(out, SO_STR("WWW-Authenticate"), SO_STR("Bearer"));
+    if (op != NULL && op->range_total >= 0 && strcmp(v.id, "PGRST103") == 0)
+        (void)!so_rest_put_content_range(op, out, 1, 0, op->range_total, NULL);
     if (v.status == 503)
         so_rest_put_header(out, SO_STR("Retry-After"), SO_STR("1"));
     so_buf_reset(body);

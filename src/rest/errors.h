@@ -24,18 +24,26 @@
 #define PGRST106            SO_EINVAL, 406, "PGRST106", "Invalid schema: %.*s"
 #define PGRST107            SO_EINVAL, 406, "PGRST107", "None of these media types are available: %.*s"
 #define PGRST108            SO_EINVAL, 400, "PGRST108", "'%.*s' is not an embedded resource in this request"
-#define PGRST114            SO_EINVAL, 400, "PGRST114", "limit/offset querystring parameters are not allowed for PUT"
-#define PGRST115            SO_EINVAL, 400, "PGRST115", "Payload values do not match URL in primary key column(s)"
-#define PGRST116            SO_EINVAL, 406, "PGRST116", "Cannot coerce the result to a single JSON object"
-#define PGRST117            SO_EINVAL, 405, "PGRST117", "Unsupported HTTP method: %.*s"
-#define PGRST118            SO_EINVAL, 400, "PGRST118", "A related order on '%.*s' is not possible"
-#define PGRST120            SO_EINVAL, 400, "PGRST120", "Bad operator on the '%.*s' embedded resource"
-#define PGRST122            SO_EINVAL, 400, "PGRST122", "Invalid preferences given with handling=strict"
-#define PGRST123            SO_EDENIED, 400, "PGRST123", "Use of aggregate functions is not allowed"
-#define PGRST124            SO_EINVAL, 400, "PGRST124", "Query result exceeds max-affected preference constraint"
-#define PGRST125            SO_ENOTFOUND, 404, "PGRST125", "Invalid path specified in request URL"
-#define PGRST126            SO_ENOTFOUND, 404, "PGRST126", "Root endpoint metadata is disabled"
-#define PGRST127            SO_EINVAL, 400, "PGRST127", "Feature not implemented"
+#define PGRST111                                                                                                            \
+    SO_EDB, 500, "PGRST111",                                                                                                \
+        "response.headers guc must be a JSON array composed of objects with a single key and a string value"
+#define PGRST112 SO_EDB, 500, "PGRST112", "response.status guc must be a valid status code"
+#define PGRST114 SO_EINVAL, 400, "PGRST114", "limit/offset querystring parameters are not allowed for PUT"
+#define PGRST115 SO_EINVAL, 400, "PGRST115", "Payload values do not match URL in primary key column(s)"
+#define PGRST116 SO_EINVAL, 406, "PGRST116", "Cannot coerce the result to a single JSON object"
+#define PGRST117 SO_EINVAL, 405, "PGRST117", "Unsupported HTTP method: %.*s"
+#define PGRST118 SO_EINVAL, 400, "PGRST118", "A related order on '%.*s' is not possible"
+#define PGRST120 SO_EINVAL, 400, "PGRST120", "Bad operator on the '%.*s' embedded resource"
+#define PGRST121 SO_EDB, 500, "PGRST121", "Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error"
+#define PGRST122 SO_EINVAL, 400, "PGRST122", "Invalid preferences given with handling=strict"
+#define PGRST123 SO_EDENIED, 400, "PGRST123", "Use of aggregate functions is not allowed"
+#define PGRST124 SO_EINVAL, 400, "PGRST124", "Query result exceeds max-affected preference constraint"
+#define PGRST125 SO_ENOTFOUND, 404, "PGRST125", "Invalid path specified in request URL"
+#define PGRST126 SO_ENOTFOUND, 404, "PGRST126", "Root endpoint metadata is disabled"
+#define PGRST128                                                                                                            \
+    SO_EINVAL, 400, "PGRST128",                                                                                             \
+        "Function must return SETOF or TABLE when max-affected preference is used with handling=strict"
+#define PGRST127 SO_EINVAL, 400, "PGRST127", "Feature not implemented"
 #define PGRST128                                                                                                            \
     SO_EINVAL, 400, "PGRST128",                                                                                             \
         "Function must return SETOF or TABLE when max-affected preference is used with handling=strict"
@@ -44,9 +52,10 @@
 #define PGRST200 SO_ENOTFOUND, 400, "PGRST200", "Could not find a relationship between '%.*s' and '%.*s' in the schema cache"
 #define PGRST201                                                                                                            \
     SO_EINVAL, 300, "PGRST201", "Could not embed because more than one relationship was found for '%.*s' and '%.*s'"
-#define PGRST202 SO_ENOTFOUND, 404, "PGRST202", "Could not find the function public.%.*s%.*s in the schema cache"
+#define PGRST202 SO_ENOTFOUND, 404, "PGRST202", "Could not find the function %.*s.%.*s%.*s in the schema cache"
+#define PGRST203 SO_EINVAL, 300, "PGRST203", "Could not choose the best candidate function between: %.*s"
 #define PGRST204 SO_ENOTFOUND, 400, "PGRST204", "Could not find the '%.*s' column of '%.*s' in the schema cache"
-#define PGRST205 SO_ENOTFOUND, 404, "PGRST205", "Could not find the table 'public.%.*s' in the schema cache"
+#define PGRST205 SO_ENOTFOUND, 404, "PGRST205", "Could not find the table '%.*s.%.*s' in the schema cache"
 
 /* ---- the schema file ---- */
 #define SO422_ONE  SO_EINVAL, 422, "SO422", "%.*s"

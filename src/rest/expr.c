@@ -27,7 +27,9 @@ static int resolve_path(struct so_rest_plan *p, const struct so_field_name *fiel
 int so_expr_resolve(struct so_rest_plan *p, const struct so_entity *e, const struct so_field_name *field,
                     struct so_expr *out)
 {
-    *out = (struct so_expr){.column = so_entity_column(e, field->name, p->who)};
+    *out = (struct so_expr){.column = so_entity_column(e, field->name, p->who), .field = field};
+    if (p->dialect->resolves_itself)
+        return SO_OK;
     if (out->column == NULL)
         return so_fail_http(p->err, SQL_NO_COLUMN, SO_STR_ARG(e->relation->name), SO_STR_ARG(field->name));
     return field->path == NULL ? SO_OK : resolve_path(p, field, out);

@@ -230,7 +230,20 @@ bool so_media_prefers(struct so_str accept, struct so_str type)
     return false;
 }
 
-int so_content_choose(struct so_str content_type, enum so_content *out, struct so_err *err)
+struct so_str so_content_type(enum so_content content)
+{
+    static const struct so_str NAMES[] = {
+        [SO_CONTENT_JSON] = SO_STR_INIT("application/json"),
+        [SO_CONTENT_CSV] = SO_STR_INIT("text/csv"),
+        [SO_CONTENT_FORM] = SO_STR_INIT("application/x-www-form-urlencoded"),
+        [SO_CONTENT_TEXT] = SO_STR_INIT("text/plain"),
+        [SO_CONTENT_XML] = SO_STR_INIT("text/xml"),
+        [SO_CONTENT_BYTES] = SO_STR_INIT("application/octet-stream"),
+    };
+    return NAMES[content];
+}
+
+int so_content_choose(struct so_str content_type, bool is_call, enum so_content *out, struct so_err *err)
 {
     static const struct {
         struct so_str name;
@@ -240,6 +253,9 @@ int so_content_choose(struct so_str content_type, enum so_content *out, struct s
         {SO_STR_INIT("text/csv"), SO_CONTENT_CSV},
         {SO_STR_INIT("application/x-www-form-urlencoded"), SO_CONTENT_FORM},
         {SO_STR_INIT("*/*"), SO_CONTENT_JSON},
+        {SO_STR_INIT("text/plain"), SO_CONTENT_TEXT},
+        {SO_STR_INIT("text/xml"), SO_CONTENT_XML},
+        {SO_STR_INIT("application/octet-stream"), SO_CONTENT_BYTES},
     };
     struct so_str type = parse_one(content_type).type;
     if (type.n == 0) {
@@ -247,7 +263,7 @@ int so_content_choose(struct so_str content_type, enum so_content *out, struct s
         return SO_OK;
     }
     for (size_t i = 0; i < COUNT_OF(CONTENTS); i++)
-        if (so_str_eq_nocase(type, CONTENTS[i].name)) {
+        if (so_str_eq_nocase(type, CONTENTS[i].name) && (is_call || CONTENTS[i].content < SO_CONTENT_TEXT)) {
             *out = CONTENTS[i].content;
             return SO_OK;
         }

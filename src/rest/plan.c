@@ -38,6 +38,12 @@ static int name_out(struct so_rest_plan *p, struct so_out *out, struct so_str ke
 static int add_star(struct so_rest_plan *p, const struct so_node *node, struct outs *outs)
 {
     const struct so_entity *e = node->entity;
+    if (p->dialect->resolves_itself && !so_entity_hides(e, p->who)) {
+        struct so_out *out = add_out(p, outs);
+        if (out != NULL)
+            out->kind = SO_OUT_STAR;
+        return out == NULL ? SO_ENOMEM : SO_OK;
+    }
     for (size_t i = 0; i < e->relation->column_count; i++) {
         if (so_entity_column_hidden(&e->columns[i], p->who))
             continue;
@@ -64,6 +70,9 @@ static int set_cast(struct so_rest_plan *p, struct so_str name, struct so_out *o
 {
     out->from = out->field.type;
     out->has_cast = true;
+    out->cast_name = name;
+    if (p->dialect->resolves_itself)
+        return SO_OK;
     if (!so_type_find(name, &out->cast))
         return so_fail_http(p->err, SQL_CANNOT_CAST, SO_STR_ARG(name));
     out->field.kind = SO_FIELD_VALUE;
@@ -74,6 +83,9 @@ static int set_cast(struct so_rest_plan *p, struct so_str name, struct so_out *o
 static int set_aggregate_cast(struct so_rest_plan *p, struct so_str name, struct so_out *out)
 {
     if (name.p == NULL)
+        return SO_OK;
+    out->aggregate_cast_name = name;
+    if (p->dialect->resolves_itself)
         return SO_OK;
     if (!so_type_find(name, &out->aggregate_cast))
         return so_fail_http(p->err, SQL_CANNOT_CAST, SO_STR_ARG(name));
@@ -108,11 +120,11 @@ static int set_aggregate(struct so_rest_plan *p, struct so_node *node, const str
 
 /* count(), and the older spelling count where no column has that name.  Counting tells nothing that Content-Range does not
  * tell, so it needs no setting as the other aggregates do. */
-static bool is_count(const struct so_node *node, const struct so_select *item)
+static bool is_count(const struct so_rest_plan *p, const struct so_node *node, const struct so_select *item)
 {
     return item->kind == SO_SELECT_COUNT ||
-           (so_str_eq(item->field.name, SO_STR("count")) && item->field.path == NULL && item->aggregate == SO_AGG_NONE &&
-            so_relation_column(node->entity->relation, item->field.name) == NULL);
+           (!p->dialect->resolves_itself && so_str_eq(item->field.name, SO_STR("count")) && item->field.path == NULL &&
+            item->aggregate == SO_AGG_NONE && so_relation_column(node->entity->relation, item->field.name) == NULL);
 }
 
 static int add_count(struct so_rest_plan *p, struct so_node *node, const struct so_select *item, struct outs *outs)
@@ -122,16 +134,34 @@ static int add_count(struct so_rest_plan *p, struct so_node *node, const struct 
         return SO_ENOMEM;
     node->has_aggregates = true;
     out->kind = SO_OUT_COUNT;
+    out->aggregate = SO_AGG_COUNT;
+    out->alias = item->alias;
     out->is_aggregate = true;
     out->field.type = SO_TYPE_INTEGER;
     int rc = set_aggregate_cast(p, item->aggregate_cast, out);
     return rc != SO_OK ? rc : name_out(p, out, item->alias.p != NULL ? item->alias : SO_STR("count"));
 }
 
+/* A field that the database resolves: a name, a path, a cast, as they stand. */
+static int add_unresolved(struct so_rest_plan *p, struct so_node *node, const struct so_select *item, struct outs *outs)
+{
+    struct so_out *out = add_out(p, outs);
+    if (out == NULL)
+        return SO_ENOMEM;
+    int rc = so_expr_resolve(p, node->entity, &item->field, &out->expr);
+    out->cast_name = item->cast;
+    out->alias = item->alias;
+    if (out->alias.p == NULL && item->aggregate == SO_AGG_NONE && item->field.path != NULL)
+        out->alias = default_key(&item->field);
+    return rc == SO_OK && item->aggregate != SO_AGG_NONE ? set_aggregate(p, node, item, out) : rc;
+}
+
 static int add_field(struct so_rest_plan *p, struct so_node *node, const struct so_select *item, struct outs *outs)
 {
-    if (is_count(node, item))
+    if (is_count(p, node, item))
         return add_count(p, node, item, outs);
+    if (p->dialect->resolves_itself)
+        return add_unresolved(p, node, item, outs);
     struct so_out *out = add_out(p, outs);
     if (out == NULL)
         return SO_ENOMEM;
@@ -187,6 +217,14 @@ static int add_embed(struct so_rest_plan *p, struct so_node *child, struct outs 
 
 static int add_spread(struct so_rest_plan *p, struct so_node *node, struct so_node *child, struct outs *outs)
 {
+    if (p->dialect->resolves_itself) { /* the statement reads the child's own outputs */
+        struct so_out *out = add_out(p, outs);
+        if (out == NULL)
+            return SO_ENOMEM;
+        out->kind = SO_OUT_SPREAD;
+        out->child = child;
+        return SO_OK;
+    }
     bool to_one = so_link_is_to_one(&child->link);
     if (!to_one && child->has_aggregates) {
         int rc = so_fail_http(p->err, PGRST127);
@@ -220,6 +258,7 @@ static int make_child(struct so_rest_plan *p, struct so_node *node, const struct
     if (rc != SO_OK)
         return rc;
     child->entity = child->link.to;
+    child->depth = node->depth + 1;
     child->name = item->field.name;
     child->alias = item->alias;
     child->join = item->join;
@@ -309,7 +348,7 @@ static int resolve_embed(struct so_rest_plan *p, const struct so_node *node, con
         return SO_OK;
     bool is_null = f->op == SO_OP_IS && f->is == SO_IS_NULL, is_not_null = f->op == SO_OP_IS && f->is == SO_IS_NOT_NULL;
     if (!is_null && !is_not_null) {
-        if (so_entity_column(node->entity, f->field.name, p->who) != NULL)
+        if (p->dialect->resolves_itself || so_entity_column(node->entity, f->field.name, p->who) != NULL)
             return SO_OK;
         int rc = so_fail_http(p->err, PGRST120, SO_STR_ARG(f->field.name));
         so_err_details(p->err, "Only is null or not is null filters are allowed on embedded resources");
@@ -356,6 +395,13 @@ static int resolve_leaf(struct so_rest_plan *p, const struct so_node *node, cons
     rc = so_expr_resolve(p, node->entity, &f->field, &c->expr);
     if (rc != SO_OK || f->op == SO_OP_IS)
         return rc;
+    if (p->dialect->resolves_itself) {
+        c->value = (struct so_param){.kind = SO_PARAM_TEXT, .text = f->value};
+        c->quantifier = f->quantifier;
+        c->list = f->list;
+        c->language = f->language;
+        return SO_OK;
+    }
     if (f->op == SO_OP_IN)
         return so_value_convert_list(p, c, f->list);
     if (f->quantifier != SO_QUANT_NONE)
@@ -466,10 +512,35 @@ static void cap_rows(struct so_node *node, int64_t max_rows)
 
 static int fail_no_table(struct so_rest_plan *p, struct so_str name)
 {
-    int rc = so_fail_http(p->err, PGRST205, SO_STR_ARG(name));
+    struct so_str schema = so_plan_schema(p);
+    int rc = so_fail_http(p->err, PGRST205, SO_STR_ARG(schema), SO_STR_ARG(name));
     struct so_str near = so_hint_table(p, name);
     if (near.p != NULL)
-        so_err_hint(p->err, "Perhaps you meant the table 'public.%.*s'", SO_STR_ARG(near));
+        so_err_hint(p->err, "Perhaps you meant the table '%.*s.%.*s'", SO_STR_ARG(schema), SO_STR_ARG(near));
+    return rc;
+}
+
+/* The schema that the request names, else the first of those that are served. */
+static int choose_schema(struct so_rest_plan *p)
+{
+    const struct so_catalog *catalog = p->snapshot->catalog;
+    struct so_str name = p->request->profile;
+    struct so_text list;
+    if (catalog->schema_count == 0 && (name.p == NULL || so_str_eq(name, SO_STR("public"))))
+        return SO_OK;
+    p->schema = name.p == NULL ? catalog->schemas : so_catalog_schema(catalog, name);
+    if (p->schema != NULL)
+        return SO_OK;
+    so_text_init(&list, p->arena, 64);
+    for (size_t i = 0; i < catalog->schema_count; i++) {
+        so_text_c(&list, i > 0 ? ", " : "");
+        so_text_str(&list, catalog->schemas[i].name);
+    }
+    if (list.failed)
+        return so_err_oom(p->err);
+    int rc = so_fail_http(p->err, PGRST106, SO_STR_ARG(name));
+    struct so_str names = catalog->schema_count == 0 ? SO_STR("public") : so_text_get(&list);
+    so_err_hint(p->err, "Only the following schemas are exposed: %.*s", SO_STR_ARG(names));
     return rc;
 }
 
@@ -478,17 +549,19 @@ int so_rest_plan_make(const struct so_request *request, const struct so_snapshot
                       struct so_err *err)
 {
     *out = (struct so_rest_plan){.request = request,
-                                 .dialect = &so_dialect_sqlite,
+                                 .dialect = so_snapshot_dialect(snapshot),
                                  .snapshot = snapshot,
                                  .who = who,
                                  .settings = settings,
                                  .arena = arena,
                                  .err = err};
-    int rc = SO_OK;
-    if (request->resource == SO_RESOURCE_FUNCTION) {
-        rc = so_call_plan(out, request);
-    } else {
-        out->top.entity = so_snapshot_find(snapshot, request->name);
+    int rc = choose_schema(out);
+    if (request->resource == SO_RESOURCE_ROOT)
+        return rc;
+    if (rc == SO_OK && request->resource == SO_RESOURCE_FUNCTION) {
+        rc = out->dialect->call_plan(out, request);
+    } else if (rc == SO_OK) {
+        out->top.entity = so_snapshot_find_in(snapshot, out->schema, request->name);
         rc = out->top.entity == NULL ? fail_no_table(out, request->name) : SO_OK;
     }
     if (rc != SO_OK || request->verb == SO_VERB_INFO)
@@ -500,7 +573,7 @@ int so_rest_plan_make(const struct so_request *request, const struct so_snapshot
     if (rc != SO_OK)
         return rc;
     if (out->top.is_target)
-        return so_write_plan(out);
+        return out->dialect->write_plan(out);
     if (out->top.routine != NULL && out->top.routine->function->returns < SO_RETURNS_VALUES)
         return SO_OK; /* one value, whatever max_rows is */
     cap_rows(&out->top, settings->max_rows);

@@ -35,9 +35,10 @@ struct so_param {
 
 /* A column, or what a JSON path finds in it. */
 struct so_expr {
-    const struct so_entity_column *column;
-    struct so_str path; /* in the database's words; p == NULL: the column itself */
-    bool as_text;       /* the path ends in "->>" */
+    const struct so_entity_column *column; /* NULL: only the database knows it, a computed column (PostgreSQL) */
+    const struct so_field_name *field;     /* as it was asked for */
+    struct so_str path;                    /* in the database's words; p == NULL: the column itself */
+    bool as_text;                          /* the path ends in "->>" */
 };
 
 struct so_node;
@@ -50,6 +51,9 @@ struct so_cond {
     enum so_is is;
     struct so_expr expr;
     struct so_param value;
+    enum so_quantifier quantifier; /* where the database itself has any and all; list are its values */
+    const struct so_name *list;
+    struct so_str language;      /* of a full text search; p == NULL: the database's */
     bool as_json;                /* a comparison of JSON with JSON: data->a=eq.1 */
     const struct so_node *embed; /* EMBED: it has rows */
     struct so_cond *sub, *next;
@@ -65,6 +69,7 @@ struct so_sort {
 
 enum so_out_kind {
     SO_OUT_EXPR,
+    SO_OUT_STAR,   /* all of its columns, as the database has them */
     SO_OUT_COUNT,  /* count() of the rows */
     SO_OUT_EMBED,  /* an object or an array */
     SO_OUT_SPREAD, /* a column of an embedded resource in the parent's row: of a to-many one, an array */
@@ -75,7 +80,9 @@ struct so_out {
     enum so_aggregate aggregate;
     bool has_cast, has_aggregate_cast;
     enum so_type aggregate_cast;
-    enum so_type cast, from; /* from: the type before the cast */
+    enum so_type cast, from;                      /* from: the type before the cast */
+    struct so_str cast_name, aggregate_cast_name; /* as they were asked for; p == NULL: none */
+    struct so_str alias;                          /* p == NULL: none */
     const struct so_node *child;
     const struct so_out *inner; /* SPREAD: the child's own */
     bool is_aggregate;          /* counts or sums over the node's rows, as what is spread from a to-one resource does */
@@ -92,6 +99,7 @@ struct so_link {
     bool parent_holds_key;            /* key->from is the parent */
     const struct so_entity *from, *to;
     const struct so_entity *junction;
+    const struct so_computed *computed; /* a function instead of a key; NULL: no */
 };
 static inline bool so_link_is_to_one(const struct so_link *l)
 {
@@ -101,8 +109,11 @@ static inline bool so_link_is_to_one(const struct so_link *l)
 /* One relation in the answer: the top, or an embedded one. */
 struct so_node {
     const struct so_entity *entity;
+    const struct so_proc *proc;       /* ... of PostgreSQL */
     const struct so_routine *routine; /* the top may be what a function gives; entity is then how its rows look */
     const struct so_policy *policy;   /* what a row must fulfil to be read */
+    unsigned depth;                   /* 0: the top */
+    bool expands_star;                /* an aggregate here or above asks for every column by name (PostgreSQL) */
     unsigned number;                  /* t0, t1, ...; the target of a write goes by its own name instead */
     bool is_target;
     const struct so_out *outs;
@@ -151,6 +162,7 @@ struct so_rest_plan {
     const struct so_identity *who;
     const struct so_rest_settings *settings;
     const struct so_dialect *dialect;
+    const struct so_schema *schema; /* that the request names; NULL where there is but one */
     struct so_arena *arena;
     struct so_err *err;
     struct so_node top;
@@ -169,6 +181,12 @@ int so_rest_plan_make(const struct so_request *request, const struct so_snapshot
                       const struct so_rest_settings *settings, struct so_arena *arena, struct so_rest_plan *out,
                       struct so_err *err) SO_MUST_CHECK;
 
+/* What messages call the schema. */
+static inline struct so_str so_plan_schema(const struct so_rest_plan *p)
+{
+    return p->schema == NULL ? SO_STR("public") : p->schema->name;
+}
+
 /* ---- the parts ---- */
 
 /* embed.c: PGRST200, PGRST201. */
@@ -186,10 +204,17 @@ int so_text_type(struct so_rest_plan *p, enum so_type type, struct so_json *valu
 int so_call_plan(struct so_rest_plan *p, const struct so_request *request) SO_MUST_CHECK;
 /* typed.c: p->rows of a body that is text, each value of its column's type. */
 int so_rows_type(struct so_rest_plan *p) SO_MUST_CHECK;
+/* pg_call.c: the same among PostgreSQL's functions; PGRST203, too. */
+int so_pg_call_plan(struct so_rest_plan *p, const struct so_request *request) SO_MUST_CHECK;
+/* pg_write.c: the columns that are set. */
+int so_pg_write_plan(struct so_rest_plan *p) SO_MUST_CHECK;
 /* write.c */
 int so_write_plan(struct so_rest_plan *p) SO_MUST_CHECK;
 /* hint.c: the readable table or column whose name is nearest; p == NULL when none is near. */
 struct so_str so_hint_table(const struct so_rest_plan *p, struct so_str name);
+/* PostgreSQL: the bit of the caller's role in known_to; whether it may know of a function. */
+uint64_t so_plan_role_bit(const struct so_rest_plan *p);
+bool so_proc_is_known(const struct so_rest_plan *p, const struct so_proc *f);
 double so_similarity(struct so_str a, struct so_str b);
 
 #endif

@@ -49,11 +49,8 @@ static bool apply_valued(struct so_str word, struct so_prefer *out)
         return true;
     }
     if (so_str_starts(word, SO_STR("timezone="))) {
-        /* Times are served in UTC: that is the one zone that can be granted. */
-        struct so_str zone = so_str_slice(word, 9, word.n);
-        if (!so_str_eq_nocase(zone, SO_STR("utc")))
-            return false;
-        out->timezone = zone;
+        if (out->timezone.p == NULL) /* which zones there are, the database knows: so_prefer_settle() */
+            out->timezone = so_str_slice(word, 9, word.n);
         return true;
     }
     return false;
@@ -73,6 +70,19 @@ int so_prefer_parse(struct so_arena *arena, struct so_str value, struct so_prefe
             return so_err_oom(err);
     }
     return SO_OK;
+}
+
+int so_prefer_settle(struct so_prefer *p, const struct so_map *timezones, struct so_err *err)
+{
+    if (p->timezone.p == NULL || so_map_has(timezones, p->timezone))
+        return SO_OK;
+    struct so_str zone = p->timezone;
+    p->timezone = (struct so_str){NULL, 0};
+    if (p->handling != SO_HANDLING_STRICT)
+        return SO_OK;
+    int rc = so_fail_http(err, PGRST122);
+    so_err_details(err, "Invalid preferences: timezone=%.*s", SO_STR_ARG(zone));
+    return rc;
 }
 
 int so_prefer_check(const struct so_prefer *p, struct so_str invalid, struct so_err *err)

@@ -1,8 +1,9 @@
 /* prepare.c: the first three stages in a row: request, plan, SQL. */
+#include "rest/dialect.h"
 #include "rest/errors.h"
 #include "rest/op.h"
 
-static int make_sql(struct so_rest_op *op)
+int so_sql_make(struct so_rest_op *op)
 {
     if (op->plan.violations != NULL || op->plan.write.is_nothing)
         return SO_OK; /* nothing will run */
@@ -39,6 +40,8 @@ static int settle_media(struct so_rest_op *op, struct so_err *err)
         if (r->raw_type.p == NULL)
             return so_err_oom(err);
     }
+    if (so_snapshot_dialect(op->snapshot)->resolves_itself && r->resource == SO_RESOURCE_FUNCTION)
+        return SO_OK; /* which function it is, is not known yet */
     bool fails = r->media == SO_MEDIA_NONE && (r->resource != SO_RESOURCE_FUNCTION || routine != NULL);
     return fails ? so_fail_http(err, PGRST107, SO_STR_ARG(so_str_trim(r->accept))) : SO_OK;
 }
@@ -49,22 +52,23 @@ int so_rest_prepare(const struct so_rest_in *in, const struct so_snapshot *snaps
     struct so_rest_op *op = so_alloc_zero(arena, sizeof(*op));
     if (op == NULL)
         return so_err_oom(err);
+    op->range_total = -1;
     op->settings = settings;
     op->snapshot = snapshot;
     op->who = in->who;
     op->arena = arena;
     int rc = so_request_parse(in, arena, &op->request, err);
+    if (rc == SO_OK && !so_snapshot_dialect(snapshot)->resolves_itself)
+        rc = so_prefer_settle(&op->request.prefer, &snapshot->catalog->timezones, err);
     if (rc == SO_OK)
         rc = settle_media(op, err);
     if (rc != SO_OK)
         return rc;
-    if (op->request.resource != SO_RESOURCE_ROOT) {
-        rc = so_rest_plan_make(&op->request, snapshot, in->who, settings, arena, &op->plan, err);
-        if (rc == SO_OK && op->request.verb != SO_VERB_INFO)
-            rc = make_sql(op);
-        if (rc == SO_OK && op->request.explain.asked)
-            rc = so_explain_prepare(op, err);
-    }
+    rc = so_rest_plan_make(&op->request, snapshot, in->who, settings, arena, &op->plan, err);
+    if (rc == SO_OK && op->request.resource != SO_RESOURCE_ROOT && op->request.verb != SO_VERB_INFO)
+        rc = op->plan.dialect->make(op);
+    if (rc == SO_OK && op->request.explain.asked && op->pg == NULL)
+        rc = so_explain_prepare(op, err);
     if (rc == SO_OK)
         *out = op;
     return rc;

@@ -87,17 +87,12 @@ static int parse_header(struct so_request *r, const struct so_rest_header *h, st
     return SO_OK;
 }
 
-/* There is one schema.  Reads name it in Accept-Profile, writes in Content-Profile. */
-static int check_profile(struct so_request *r, const struct headers *h, struct so_err *err)
+/* Reads name a schema in Accept-Profile, writes in Content-Profile. */
+static void take_profile(struct so_request *r, const struct headers *h)
 {
     bool reads = (r->verb == SO_VERB_READ && !r->is_call) || r->verb == SO_VERB_INFO;
-    struct so_str profile = so_str_trim(reads ? h->accept_profile : h->content_profile);
-    r->named_schema = profile.p != NULL;
-    if (profile.p == NULL || so_str_eq(profile, SO_STR("public")))
-        return SO_OK;
-    int rc = so_fail_http(err, PGRST106, SO_STR_ARG(profile));
-    so_err_hint(err, "Only the following schemas are exposed: public");
-    return rc;
+    r->profile = so_str_trim(reads ? h->accept_profile : h->content_profile);
+    r->named_schema = r->profile.p != NULL;
 }
 
 /* A plan may be refused later, and a function may have a type of its own: until then nothing is wrong (prepare.c). */
@@ -123,7 +118,14 @@ static const struct so_select *everything(void)
 
 int so_request_parse(const struct so_rest_in *in, struct so_arena *arena, struct so_request *out, struct so_err *err)
 {
-    *out = (struct so_request){.arena = arena, .select = everything(), .prefer = {.max_affected = -1}};
+    *out = (struct so_request){.arena = arena,
+                               .select = everything(),
+                               .prefer = {.max_affected = -1},
+                               .method = in->method,
+                               .path = in->path,
+                               .headers = in->headers,
+                               .header_count = in->header_count,
+                               .body_text = in->body};
     out->top.limit = -1;
     out->top.filters_end = &out->top.filters;
     const struct method_row *method = NULL;
@@ -133,8 +135,7 @@ int so_request_parse(const struct so_rest_in *in, struct so_arena *arena, struct
         rc = parse_method(out, in->method, &method, err);
     for (size_t i = 0; rc == SO_OK && i < in->header_count; i++)
         rc = parse_header(out, &in->headers[i], &headers, err);
-    if (rc == SO_OK)
-        rc = check_profile(out, &headers, err);
+    take_profile(out, &headers);
     if (rc == SO_OK)
         rc = so_prefer_check(&out->prefer, headers.invalid, err);
     if (rc != SO_OK || out->verb == SO_VERB_INFO)
@@ -146,9 +147,9 @@ int so_request_parse(const struct so_rest_in *in, struct so_arena *arena, struct
         rc = so_range_finish(out, headers.range, err);
     if (rc != SO_OK || !method->has_rows)
         return rc;
-    enum so_content content = SO_CONTENT_JSON;
-    rc = so_content_choose(headers.content_type, &content, err);
+    rc = so_content_choose(headers.content_type, out->is_call, &out->content, err);
     if (rc != SO_OK)
         return rc;
-    return out->is_call ? so_body_parse_args(out, in->body, content, err) : so_body_parse(out, in->body, content, err);
+    return out->is_call ? so_body_parse_args(out, in->body, out->content, err)
+                        : so_body_parse(out, in->body, out->content, err);
 }

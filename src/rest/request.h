@@ -12,6 +12,7 @@
 
 #include "core/arena.h"
 #include "core/err.h"
+#include "core/map.h"
 #include "rest/rest.h"
 #include "json/json.h"
 
@@ -182,6 +183,15 @@ struct so_payload {
     bool is_text;  /* CSV or a form: every value is a string, whatever the column is */
 };
 
+enum so_content {
+    SO_CONTENT_JSON,
+    SO_CONTENT_CSV,
+    SO_CONTENT_FORM,
+    SO_CONTENT_TEXT, /* this and what follows: the whole body is a function's one argument */
+    SO_CONTENT_XML,
+    SO_CONTENT_BYTES
+};
+
 enum so_verb { SO_VERB_READ, SO_VERB_INSERT, SO_VERB_UPDATE, SO_VERB_PUT, SO_VERB_DELETE, SO_VERB_INFO };
 enum so_resource { SO_RESOURCE_ROOT, SO_RESOURCE_RELATION, SO_RESOURCE_FUNCTION };
 
@@ -206,6 +216,7 @@ struct so_request {
     struct so_parameter *parameters; /* of a relation that is read: all of the query string, decoded */
     size_t parameter_count;
     const struct so_json *body; /* ... or by POST: an object */
+    bool body_is_other;         /* ... which was JSON, but no object */
     bool body_is_text;          /* ... whose values are texts: a form */
     const struct so_select *select;
     struct so_scope top;     /* path NULL */
@@ -218,6 +229,12 @@ struct so_request {
     struct so_explain explain;
     struct so_str raw_type; /* of SO_MEDIA_RAW */
     bool named_schema;      /* Accept-Profile or Content-Profile was given */
+    struct so_str profile;  /* ... and names this schema; p == NULL: none */
+    enum so_content content;
+    struct so_str body_text; /* the body as it came */
+    struct so_str method, path;
+    const struct so_rest_header *headers;
+    size_t header_count;
     struct so_payload payload;
 };
 
@@ -246,6 +263,8 @@ int so_range_finish(struct so_request *r, struct so_str range_header, struct so_
 /* Adds what one Prefer header says.  *invalid collects the unknown ones for handling=strict. */
 int so_prefer_parse(struct so_arena *arena, struct so_str value, struct so_prefer *out, struct so_str *invalid,
                     struct so_err *err) SO_MUST_CHECK;
+/* A timezone that the database does not have is no preference. */
+int so_prefer_settle(struct so_prefer *p, const struct so_map *timezones, struct so_err *err) SO_MUST_CHECK;
 int so_prefer_check(const struct so_prefer *p, struct so_str invalid, struct so_err *err) SO_MUST_CHECK;
 /* PGRST107 when there is none; *out_explain is not asked unless a plan is at least as welcome. */
 int so_media_choose(struct so_str accept, bool root, enum so_media *out, struct so_explain *out_explain,
@@ -255,8 +274,9 @@ void so_explain_put_type(const struct so_explain *e, struct so_text *out); /* it
 /* Whether a client takes `type` and asks for it by its name, and for no other one more. */
 bool so_media_prefers(struct so_str accept, struct so_str type);
 
-enum so_content { SO_CONTENT_JSON, SO_CONTENT_CSV, SO_CONTENT_FORM };
-int so_content_choose(struct so_str content_type, enum so_content *out, struct so_err *err) SO_MUST_CHECK;
+struct so_str so_content_type(enum so_content content);
+/* is_call: of a function, which may take the whole body as a text. */
+int so_content_choose(struct so_str content_type, bool is_call, enum so_content *out, struct so_err *err) SO_MUST_CHECK;
 int so_body_parse(struct so_request *r, struct so_str body, enum so_content content, struct so_err *err) SO_MUST_CHECK;
 /* The arguments of a function: r->body. */
 int so_body_parse_args(struct so_request *r, struct so_str body, enum so_content content, struct so_err *err) SO_MUST_CHECK;

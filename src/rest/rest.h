@@ -47,7 +47,16 @@ struct so_rest_in {
 /* What the root document shows; the same order as the choices in app/config.c. */
 enum so_openapi_mode { SO_OPENAPI_FOLLOWS, SO_OPENAPI_SHOWS_ALL, SO_OPENAPI_DISABLED };
 
+/* PostgreSQL's. */
+struct so_rest_pg_settings {
+    const struct so_str *extra_search_path;
+    size_t extra_search_path_count;
+    struct so_str anon_role;   /* of requests without a token; p == NULL: the role's name as Socle calls it */
+    struct so_str pre_request; /* a function's name, with or without its schema; p == NULL: none */
+};
+
 struct so_rest_settings {
+    struct so_rest_pg_settings pg;
     int64_t max_rows;   /* SOCLE_DB_MAX_ROWS: no answer holds more rows; 0: no limit */
     size_t body_max;    /* bytes of an answer */
     struct so_str path; /* SOCLE_REST_PATH, as the root document says it */
@@ -58,6 +67,9 @@ struct so_rest_settings {
     enum so_openapi_mode openapi;
 };
 
+/* The role that a request takes in a database with roles of its own. */
+struct so_str so_rest_role(const struct so_rest_settings *settings, const struct so_identity *who);
+
 struct so_rest_op; /* in the request's arena */
 
 /* SO_OK, or an error that so_rest_error() turns into the answer. */
@@ -66,10 +78,11 @@ int so_rest_prepare(const struct so_rest_in *in, const struct so_snapshot *snaps
 /* Whether so_rest_run() wants the writer's connection. */
 bool so_rest_writes(const struct so_rest_op *op);
 
+enum { SO_REST_HEADERS_MAX = 32 };
 struct so_rest_out {
     int status;
-    struct so_rest_header
-        headers[8]; /* Content-Type, Content-Range, Location, Preference-Applied ... in the request's arena */
+    struct so_rest_header headers[SO_REST_HEADERS_MAX]; /* Content-Type, Content-Range, Location, Preference-Applied ... in
+                                                           the request's arena */
     size_t header_count;
     /* For 422: what was wrong with the rows; the app need not look, so_rest_error() writes it. */
     const struct so_violation *violations;
@@ -80,6 +93,23 @@ struct so_rest_out {
  * be used; call so_rest_error(). */
 int so_rest_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
                 struct so_err *err) SO_MUST_CHECK;
+
+/* ---- on PostgreSQL: what so_rest_run() would do, for a pool that does not block ---- */
+
+struct so_pg_query;
+/* One transaction, BEGIN and COMMIT left out.  Lives in the request's arena. */
+struct so_rest_transaction {
+    const struct so_pg_query *queries;
+    size_t query_count;
+    bool reads;      /* changes nothing */
+    bool is_checked; /* so_rest_answer() must be asked before the commit: what it returns other than SO_OK undoes all */
+    bool rolls_back; /* is undone even if all went well */
+};
+/* NULL when so_rest_run() does it without a connection: OPTIONS, the root document, a body that was refused. */
+const struct so_rest_transaction *so_rest_transaction(const struct so_rest_op *op);
+/* As so_rest_run(), from the queries' answers. */
+int so_rest_answer(struct so_rest_op *op, struct so_stmt *const *answers, struct so_rest_out *out, struct so_buf *body,
+                   struct so_err *err) SO_MUST_CHECK;
 
 /* The answer to a failure of prepare or run: status, headers and the four-member body (and `errors` when there are
  * violations). op may be NULL (when prepare failed).  An anonymous caller's 42501 is 401. */

@@ -3,6 +3,7 @@
  * Reads write each row into the body as it comes.  Writes do, too, and look at each new row on the way: the policies'
  * verdict and the whole row come back beside the columns that the client wants.  Every failure after the statement has run
  * undoes it: the caller's savepoint sees to that. */
+#include "rest/dialect.h"
 #include "rest/errors.h"
 #include "rest/op.h"
 #include "rest/validate.h"
@@ -23,17 +24,23 @@ static void bind(struct so_stmt *st, int at, const struct so_param *p)
     }
 }
 
-static int open_statement(const struct so_rest_op *op, struct so_conn *conn, const struct so_sql *sql, struct so_stmt **out,
-                          struct so_err *err)
+int so_rest_open_statement(const struct so_identity *who, struct so_conn *conn, const struct so_sql *sql,
+                           struct so_stmt **out, struct so_err *err)
 {
     int rc = so_conn_prepare(conn, sql->text, out, err);
     if (rc != SO_OK)
         return rc;
     if (sql->base > 0)
-        so_identity_bind(op->who, *out);
+        so_identity_bind(who, *out);
     for (size_t i = 0; i < sql->param_count; i++)
         bind(*out, sql->base + (int)i + 1, &sql->params[i]);
     return SO_OK;
+}
+
+static int open_statement(const struct so_rest_op *op, struct so_conn *conn, const struct so_sql *sql, struct so_stmt **out,
+                          struct so_err *err)
+{
+    return so_rest_open_statement(op->who, conn, sql, out, err);
 }
 
 /* The one number that the statement gives. */
@@ -172,7 +179,7 @@ static int find_total(const struct so_rest_op *op, struct so_conn *conn, int64_t
     return SO_OK;
 }
 
-static int run_read(const struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
+static int run_read(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
                     struct so_err *err)
 {
     int64_t rows = 0, total = -1, offset = op->plan.top.offset;
@@ -187,6 +194,7 @@ static int run_read(const struct so_rest_op *op, struct so_conn *conn, struct so
         return rc;
     if (total >= 0 && offset > total) {
         rc = so_fail_http(err, PGRST103);
+        op->range_total = total;
         so_err_details(err, "An offset of %lld was requested, but there are only %lld rows.", (long long)offset,
                        (long long)total);
         return rc;
@@ -517,9 +525,10 @@ int so_rest_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out 
         return run_info(op, out);
     if (op->request.resource == SO_RESOURCE_ROOT)
         return run_root(op, out, body, err);
-    if (op->request.explain.asked)
+    if (op->request.explain.asked && op->plan.dialect->run == NULL)
         return run_explained(op, conn, out, body, err);
-    int rc = op->plan.top.routine != NULL       ? run_function(op, conn, out, body, err)
+    int rc = op->plan.dialect->run != NULL      ? op->plan.dialect->run(op, conn, out, body, err)
+             : op->plan.top.routine != NULL     ? run_function(op, conn, out, body, err)
              : op->request.verb == SO_VERB_READ ? run_read(op, conn, out, body, err)
                                                 : run_write(op, conn, out, body, err);
     out->violations = op->plan.violations;

@@ -2,6 +2,7 @@
 #include "rest/snapshot.h"
 
 #include "core/mem.h"
+#include "rest/dialect.h"
 #include "rest/text.h"
 
 enum { JOINED_MAX = 64 * 1024 * 1024 };
@@ -10,8 +11,9 @@ enum { JOINED_MAX = 64 * 1024 * 1024 };
 struct joined {
     struct so_snapshot base;
     struct so_arena arena;
-    struct so_map entities; /* -> struct so_entity */
-    struct so_map routines; /* -> struct so_routine */
+    struct so_map entities;            /* of the first schema: -> struct so_entity */
+    const struct so_entity **by_index; /* by the relation's place in the catalog; NULL where it is not served */
+    struct so_map routines;            /* -> struct so_routine */
 };
 
 static int join_columns(struct so_arena *arena, struct so_entity *e, struct so_err *err)
@@ -44,6 +46,9 @@ static int join_columns(struct so_arena *arena, struct so_entity *e, struct so_e
 static int join_all(struct joined *j, struct so_err *err)
 {
     const struct so_catalog *catalog = j->base.catalog;
+    j->by_index = so_alloc_array(&j->arena, catalog->relation_count + 1, sizeof(struct so_entity *));
+    if (j->by_index == NULL)
+        return so_err_oom(err);
     for (size_t i = 0; i < catalog->relation_count; i++) {
         const struct so_relation *relation = catalog->relations[i];
         if (relation->internal)
@@ -51,12 +56,15 @@ static int join_all(struct joined *j, struct so_err *err)
         struct so_entity *e = so_alloc_zero(&j->arena, sizeof(*e));
         if (e == NULL)
             return so_err_oom(err);
+        bool is_default = so_catalog_find(catalog, relation->name) == relation;
         e->relation = relation;
-        e->table = j->base.model == NULL ? NULL : so_model_find(j->base.model, relation->name);
+        e->table = j->base.model == NULL || !is_default ? NULL : so_model_find(j->base.model, relation->name);
+        e->guards_itself = catalog->engine == SO_ENGINE_POSTGRES;
+        j->by_index[i] = e;
         int rc = join_columns(&j->arena, e, err);
         if (rc != SO_OK)
             return rc;
-        if (!so_map_put(&j->entities, relation->name, e))
+        if (is_default && !so_map_put(&j->entities, relation->name, e))
             return so_err_oom(err);
     }
     return SO_OK;
@@ -186,6 +194,27 @@ const struct so_entity *so_snapshot_find(const struct so_snapshot *s, struct so_
     return so_map_find(&((const struct joined *)(const void *)s)->entities, name);
 }
 
+const struct so_entity *so_snapshot_entity(const struct so_snapshot *s, const struct so_relation *relation)
+{
+    const struct joined *j = (const struct joined *)(const void *)s;
+    return relation->internal ? NULL : j->by_index[relation->index];
+}
+
+const struct so_entity *so_snapshot_find_in(const struct so_snapshot *s, const struct so_schema *schema, struct so_str name)
+{
+    const struct so_relation *relation = schema == NULL ? NULL : so_map_find(&schema->relations, name);
+    if (schema == NULL)
+        return so_snapshot_find(s, name);
+    return relation == NULL ? NULL : so_snapshot_entity(s, relation);
+}
+
+const struct so_dialect *so_snapshot_dialect(const struct so_snapshot *s)
+{
+    static const struct so_dialect *const DIALECTS[] = {
+        [SO_ENGINE_SQLITE] = &so_dialect_sqlite, [SO_ENGINE_POSTGRES] = &so_dialect_postgres};
+    return DIALECTS[s->catalog->engine];
+}
+
 const struct so_routine *so_snapshot_function(const struct so_snapshot *s, struct so_str name)
 {
     return so_map_find(&((const struct joined *)(const void *)s)->routines, name);
@@ -194,6 +223,14 @@ const struct so_routine *so_snapshot_function(const struct so_snapshot *s, struc
 bool so_routine_may(const struct so_routine *r, const struct so_identity *who)
 {
     return who->role == SO_ROLE_SERVICE || (r->function->roles & 1u << who->role) != 0;
+}
+
+bool so_entity_hides(const struct so_entity *e, const struct so_identity *who)
+{
+    for (size_t i = 0; e->table != NULL && i < e->relation->column_count; i++)
+        if (so_entity_column_hidden(&e->columns[i], who))
+            return true;
+    return false;
 }
 
 const struct so_entity_column *so_entity_column(const struct so_entity *e, struct so_str name, const struct so_identity *who)
@@ -211,14 +248,14 @@ const struct so_policy *so_policy_allow(void) { return &ALLOW; }
 
 const struct so_policy *so_entity_policy(const struct so_entity *e, enum so_command command, const struct so_identity *who)
 {
-    if (who->role == SO_ROLE_SERVICE)
+    if (who->role == SO_ROLE_SERVICE || e->guards_itself)
         return &ALLOW;
     return e->table == NULL ? &DENY : &e->table->policies[command];
 }
 
 const struct so_policy *so_entity_check(const struct so_entity *e, const struct so_identity *who)
 {
-    if (who->role == SO_ROLE_SERVICE || e->table == NULL)
+    if (who->role == SO_ROLE_SERVICE || e->table == NULL || e->guards_itself)
         return &ALLOW;
     return &e->table->check;
 }

@@ -17,6 +17,7 @@ struct so_entity {
     const struct so_relation *relation;
     const struct so_table *table;           /* NULL when there is no schema file: closed to all but the service role */
     const struct so_entity_column *columns; /* relation->column_count, by position */
+    bool guards_itself;                     /* the database has row policies of its own (PostgreSQL) */
     struct so_shape row;                    /* every column by position: the row that the schema file judges */
 };
 
@@ -33,6 +34,14 @@ const struct so_policy *so_policy_allow(void);
 
 /* Relations of Socle's own are not found. */
 const struct so_entity *so_snapshot_find(const struct so_snapshot *s, struct so_str name);
+/* In a schema; NULL: there is but one. */
+const struct so_entity *so_snapshot_find_in(const struct so_snapshot *s, const struct so_schema *schema, struct so_str name);
+/* Of a relation of the catalog; NULL when it is not served. */
+const struct so_entity *so_snapshot_entity(const struct so_snapshot *s, const struct so_relation *relation);
+struct so_dialect;
+const struct so_dialect *so_snapshot_dialect(const struct so_snapshot *s);
+/* A column of it is hidden from the caller. */
+bool so_entity_hides(const struct so_entity *e, const struct so_identity *who);
 /* NULL when there is no such column, or the caller may not know of it (writeOnly). */
 const struct so_entity_column *so_entity_column(const struct so_entity *e, struct so_str name,
                                                 const struct so_identity *who);

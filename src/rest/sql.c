@@ -424,6 +424,7 @@ static void put_plain(struct so_sqlb *b, const struct so_node *node, const struc
 static void put_out(struct so_sqlb *b, const struct so_node *node, const struct so_out *out)
 {
     switch (out->kind) {
+    case SO_OUT_STAR: /* only of a database that resolves it */
     case SO_OUT_EXPR:
     case SO_OUT_COUNT: put_plain(b, node, out, true); break;
     case SO_OUT_EMBED: put_embed(b, node, out->child); break;

@@ -151,16 +151,20 @@ int so_validate_changes(struct so_rest_plan *p)
     return rc;
 }
 
-int so_validate_stored(struct so_rest_plan *p, struct so_str row, int64_t index)
+int so_validate_value(struct so_rest_plan *p, const struct so_json *row, int64_t index)
 {
     const struct so_violation *found = NULL;
-    struct so_json value;
-    int rc = so_json_parse(p->arena, row, NULL, &value, p->err);
-    if (rc == SO_OK)
-        rc = so_table_validate(p->top.entity->table, &value, index, p->arena, &found, p->err);
+    int rc = so_table_validate(p->top.entity->table, row, index, p->arena, &found, p->err);
     if (rc == SO_OK && found != NULL && p->violations == NULL)
         p->violations = found;
     return rc;
+}
+
+int so_validate_stored(struct so_rest_plan *p, struct so_str row, int64_t index)
+{
+    struct so_json value;
+    int rc = so_json_parse(p->arena, row, NULL, &value, p->err);
+    return rc == SO_OK ? so_validate_value(p, &value, index) : rc;
 }
 
 int so_validate_verdict(struct so_rest_plan *p)

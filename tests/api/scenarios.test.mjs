@@ -1,26 +1,42 @@
-// scenarios.test.mjs: runs every tests/api/*.json against a server of its own.
+// scenarios.test.mjs: runs every tests/api/*.json against a server of its own, on SQLite and on PostgreSQL, which must agree.
 //
-// A file is {"about": "...", "env": {...}, "files": {"functions/f.sql": "..."}, "steps": [...]}; a step is
+// A file is {"about": "...", "env": {...}, "files": {"functions/f.sql": "..."}, "sqlite_only": "why", "steps": [...]}; files in
+// postgres/ are of PostgreSQL only, on the database that the SQL file named by "sql" makes.  A step is
 //   {"name": "...", "as": "anon" | "service" | "nobody" | any user's name, "request": "POST /rest/v1/books?select=isbn",
 //    "headers": {...}, "body": JSON or "text", "status": 201,
-//    "json": whole body | "like": part of the body | "text": "..." | "count": rows, "answer": {"Header": "value" or null}}
-// "as" signs that user up at first use; "nobody" sends no key.
+//    "json": whole body | "like": part of the body | "text": "..." | "count": rows, "answer": {"Header": "value" or null},
+//    "sqlite_only": "why" or "postgres": {"why": "...", what differs there}}
+// "as" signs that user up at first use (on PostgreSQL, where another service keeps the accounts, it makes a token);
+// "nobody" sends no key.
 import assert from "node:assert/strict";
+import { createHash, createHmac } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { difference } from "../lib/match.mjs";
+import { freshDatabase, SKIP } from "../lib/postgres.mjs";
 import { makeApp, SERVICE_KEY, Server } from "../lib/server.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
+const JWT_SECRET = "a secret of the tests, long enough for HS256";
+
+// What another service would sign.  Names in "role:name" are roles of the database.
+function makeToken(as) {
+  const hex = createHash("sha256").update(as).digest("hex");
+  const sub = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const role = as.startsWith("role:") ? as.slice(5) : "authenticated";
+  const text = `${part({ alg: "HS256", typ: "JWT" })}.${part({ role, sub, exp: Math.floor(Date.now() / 1000) + 3600 })}`;
+  return `${text}.${createHmac("sha256", JWT_SECRET).update(text).digest("base64url")}`;
+}
 
 async function credentials(server, as = "anon") {
   if (as === "nobody") return { key: null };
   if (as === "anon") return {};
   if (as === "service") return { key: SERVICE_KEY };
-  return { token: (await server.user(as)).access_token };
+  return { token: server.isPostgres ? makeToken(as) : (await server.user(as)).access_token };
 }
 
 function checkHeaders(answer, expected = {}) {
@@ -43,9 +59,13 @@ async function run(server, step) {
   if ("count" in step) assert.equal(JSON.parse(text).length, step.count);
 }
 
-for (const file of readdirSync(here).filter((name) => name.endsWith(".json"))) {
-  const scenario = JSON.parse(readFileSync(join(here, file), "utf8"));
-  describe(`${file}: ${scenario.about}`, () => {
+const scenarios = (folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => ({ name, ...JSON.parse(readFileSync(join(folder, name), "utf8")) }));
+
+for (const scenario of scenarios(here))
+  describe(`${scenario.name} on SQLite: ${scenario.about}`, () => {
     let server;
     let dir;
     before(async () => {
@@ -58,4 +78,31 @@ for (const file of readdirSync(here).filter((name) => name.endsWith(".json"))) {
     });
     for (const step of scenario.steps) it(step.name, () => run(server, step));
   });
+
+function onPostgres(scenario, sql, app) {
+  describe(`${scenario.name} on PostgreSQL: ${scenario.about}`, { skip: SKIP }, () => {
+    let server;
+    let dir;
+    let database;
+    before(async () => {
+      dir = makeApp({ ...app, seed: null });
+      database = freshDatabase({ sql: readFileSync(join(here, sql), "utf8") });
+      server = await Server.start({
+        dir,
+        command: "serve",
+        env: { DATABASE_URL: database.url, SOCLE_JWT_SECRET: JWT_SECRET, ...scenario.env },
+      });
+      server.isPostgres = true;
+    });
+    after(async () => {
+      await server?.stop();
+      database?.drop();
+      rmSync(dir, { recursive: true, force: true });
+    });
+    for (const step of scenario.steps)
+      it(step.name, { skip: step.sqlite_only ?? false }, () => run(server, { ...step, ...step.postgres }));
+  });
 }
+
+for (const scenario of scenarios(here)) if (!scenario.sqlite_only) onPostgres(scenario, "../lib/bookstore.sql", { files: scenario.files });
+for (const scenario of scenarios(join(here, "postgres"))) onPostgres(scenario, join("postgres", scenario.sql), { schemas: null });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { generateKeyPairSync, createPublicKey } from "node:crypto";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 
 import { scratch, socle } from "../lib/cli.mjs";
 import { makeApp, ROOT, Server } from "../lib/server.mjs";
@@ -18,7 +18,7 @@ describe("socle", () => {
     assert.equal(unknown.code, 2);
     assert.match(unknown.err, /no command "nothing"/);
   });
-  for (const command of ["init", "dev", "serve", "migrate", "config", "keys", "jwt", "json", "schema", "ws"])
+  for (const command of ["init", "dev", "serve", "migrate", "policy", "config", "keys", "jwt", "json", "schema", "ws"])
     it(`${command} has help`, () => {
       const { code, out } = socle([command, "--help"]);
       assert.equal(code, 0);
@@ -207,18 +207,21 @@ describe("init, migrate, serve", () => {
   });
   it("dev reloads when a schema file is saved", async () => {
     const server = await Server.start();
-    const file = join(server.dir, "schemas/authors.json");
-    const schema = JSON.parse(readFileSync(file, "utf8"));
-    schema.properties.nickname = { type: "string" };
-    writeFileSync(file, JSON.stringify(schema));
-    for (let i = 0; i < 100 && !/reloaded/.test(server.log); i++) await new Promise((done) => setTimeout(done, 50));
-    const answer = await server.fetch("/rest/v1/authors?select=name,nickname&limit=1");
-    assert.equal(answer.status, 200, server.log);
-    writeFileSync(file, "{ broken");
-    for (let i = 0; i < 100 && !/serving on as before/.test(server.log); i++) await new Promise((done) => setTimeout(done, 50));
-    assert.match(server.log, /authors\.json/);
-    assert.equal((await server.fetch("/rest/v1/authors?limit=1")).status, 200);
-    await server.stop();
+    try {
+      const file = join(server.dir, "schemas/authors.json");
+      const schema = JSON.parse(readFileSync(file, "utf8"));
+      schema.properties.nickname = { type: "string" };
+      writeFileSync(file, JSON.stringify(schema));
+      for (let i = 0; i < 400 && !/reloaded/.test(server.log); i++) await new Promise((done) => setTimeout(done, 50));
+      const answer = await server.fetch("/rest/v1/authors?select=name,nickname&limit=1");
+      assert.equal(answer.status, 200, server.log);
+      writeFileSync(file, "{ broken");
+      for (let i = 0; i < 400 && !/serving on as before/.test(server.log); i++) await new Promise((done) => setTimeout(done, 50));
+      assert.match(server.log, /authors\.json/);
+      assert.equal((await server.fetch("/rest/v1/authors?limit=1")).status, 200);
+    } finally {
+      await server.stop();
+    }
   });
 });
 
@@ -230,7 +233,7 @@ describe("two processes and one database", () => {
       for (const command of [["dev", server.dir], ["serve", server.dir], ["migrate", "apply", server.dir]]) {
         const { code, err } = socle(command, { env });
         assert.equal(code, 1, `${command[0]}: ${err}`);
-        assert.match(err, new RegExp(`another process \\(pid ${server.child.pid}\\) writes the database .*socle.db`));
+        assert.match(err, new RegExp(`another process \\(pid ${server.child.pid}\\) serves the database .*socle.db`));
         assert.match(err, /stop it first/);
       }
       assert.equal(socle(["migrate", "status", server.dir], { env }).code, 0);
@@ -239,4 +242,43 @@ describe("two processes and one database", () => {
       await server.stop();
     }
   });
+});
+
+describe("policy", () => {
+  const dir = makeApp();
+  after(() => rmSync(dir, { recursive: true, force: true }));
+  const policy = (...args) => socle(["policy", ...args, dir]);
+  before(() => assert.equal(socle(["migrate", "apply", "--seed", dir]).code, 0));
+
+  it("lists what the files say", () => {
+    const { out } = policy("list");
+    assert.match(out, /^authors\n {2}select {2}true\n {2}insert {2}auth.role\(\) = 'authenticated'\n {2}update {2}\(closed: no policy\)/);
+    assert.deepEqual(JSON.parse(policy("list", "--json").out).books, {
+      select: "true", insert: "auth.role() = 'authenticated'", update: "owner_id = auth.uid()", delete: "owner_id = auth.uid()", check: "true" });
+  });
+  it("tells the rule and the values that decided", () => {
+    const { out } = policy("explain", "--as", "anon", "--body", '{"pages": 5}', "PATCH books?isbn=eq.9780000000001");
+    assert.match(out, /^as anon\nbooks \{"isbn":"9780000000001"\}: no\n {2}DENIED {2}by update: owner_id = auth.uid\(\) {3}where \{"owner_id":null\}\n {2}allowed by select: true/);
+    assert.match(out, /0 of 1 row\n$/);
+  });
+  it("tells of the new row", () => {
+    const [row] = JSON.parse(policy("explain", "--json", "--as", "anon", "--body", '{"name": "N"}', "POST /rest/v1/authors").out).rows;
+    assert.equal(row.allowed, false);
+    assert.match(row.key.id, /^[0-9a-f-]{36}$/);
+    assert.deepEqual(row.policies, [{ policy: "insert", source: "auth.role() = 'authenticated'", row: "new", allows: false, values: {} }]);
+  });
+  it("the service is above them", () => assert.match(policy("explain", "--as", "service", "DELETE authors").out, /3 of 3 rows\n$/));
+  for (const [args, code, why] of [
+    [["explain", "--as", "nobody@example.com", "GET books"], 1, /no user "nobody@example.com"/],
+    [["explain", "--as", "anon", "GET"], 1, /should be as "GET books/],
+    [["explain", "--as", "anon", "GET bookz"], 1, /Could not find the table/],
+    [["explain", "--as", "anon", "--claims", "[]", "GET books"], 1, /JSON object/],
+    [["explain", "GET books"], 2, /--as WHO/],
+    [["forget"], 2, /list, or explain/],
+  ])
+    it(`refuses ${args.join(" ")}`, () => {
+      const got = policy(...args);
+      assert.equal(got.code, code);
+      assert.match(got.err, why);
+    });
 });

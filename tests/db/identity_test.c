@@ -17,7 +17,7 @@ static void the_identity_is_bound_where_it_is_asked_for(void **state)
     (void)state;
     struct fixture f;
     struct so_conn *conn;
-    const struct so_identity who = {SO_ROLE_AUTHENTICATED, SO_STR("u1"), SO_STR("{}"), {NULL, 0}};
+    const struct so_identity who = {.role = SO_ROLE_AUTHENTICATED, .uid = SO_STR("u1"), .claims = SO_STR("{}")};
     fixture_open(&f);
     assert_int_equal(so_db_reader_open(f.db, &conn, &f.err), SO_OK);
     for (size_t i = 0; i < COUNT_OF(CASES); i++) {
@@ -38,7 +38,7 @@ static void a_copy_stands_alone(void **state)
 {
     (void)state;
     char uid[] = "u1";
-    const struct so_identity who = {SO_ROLE_SERVICE, {uid, 2}, {NULL, 0}, {NULL, 0}};
+    const struct so_identity who = {.role = SO_ROLE_SERVICE, .uid = {uid, 2}};
     struct so_identity copy = {.role = SO_ROLE_ANON};
     struct so_arena arena;
     so_arena_init(&arena, 4096);

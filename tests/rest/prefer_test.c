@@ -43,7 +43,6 @@ static void strict_handling_refuses_the_unknown(void **state)
         {"handling=strict, a=1, b=2", "Invalid preferences: a=1, b=2"},
         {"a=1, handling=strict", "Invalid preferences: a=1"},
         {"handling=strict, max-affected=x", "Invalid preferences: max-affected=x"},
-        {"handling=strict, timezone=Mars/Base", "Invalid preferences: timezone=Mars/Base"},
         {"handling=strict, Return=minimal", "Invalid preferences: Return=minimal"},
     };
     for (size_t i = 0; i < COUNT_OF(CASES); i++) {
@@ -59,12 +58,34 @@ static void strict_handling_refuses_the_unknown(void **state)
     }
 }
 
+static void the_database_knows_the_timezones(void **state)
+{
+    (void)state;
+    struct so_arena arena;
+    struct so_map zones;
+    struct so_err err = SO_ERR_INIT;
+    so_arena_init(&arena, 64 * 1024);
+    so_map_init(&zones, &arena);
+    assert_true(so_map_put(&zones, SO_STR("UTC"), &zones));
+    struct so_prefer utc = {.timezone = SO_STR("UTC")}, mars = {.timezone = SO_STR("Mars/Base")};
+    assert_int_equal(so_prefer_settle(&utc, &zones, &err), SO_OK);
+    assert_str(utc.timezone, "UTC");
+    struct so_prefer strict = mars;
+    strict.handling = SO_HANDLING_STRICT;
+    assert_int_equal(so_prefer_settle(&mars, &zones, &err), SO_OK);
+    assert_null(mars.timezone.p);
+    assert_int_equal(so_prefer_settle(&strict, &zones, &err), SO_EINVAL);
+    assert_string_equal(err.details, "Invalid preferences: timezone=Mars/Base");
+    so_arena_deinit(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(preferences_are_understood),
         cmocka_unit_test(the_first_of_a_sort_counts),
         cmocka_unit_test(strict_handling_refuses_the_unknown),
+        cmocka_unit_test(the_database_knows_the_timezones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
