@@ -23,12 +23,9 @@ enum {
     CONNECTING_MAX = 2,     /* at once */
     SCRATCH_MAX = 256 << 20 /* bytes of one request's values */
 };
-#define MS                 INT64_C(1000000)
-#define SLOW_NS            (20 * MS) /* a first request that runs longer than this is not queued behind */
-#define STUCK_NS           (50 * MS) /* reads behind it are then sent elsewhere */
-#define BACKOFF_FIRST_NS   (100 * MS)
-#define BACKOFF_MAX_NS     (5000 * MS)
-#define CANCEL_PATIENCE_NS (5000 * MS)
+#define SLOW_NS          (20 * SO_PG_MS) /* a first request that runs longer than this is not queued behind */
+#define BACKOFF_FIRST_NS (100 * SO_PG_MS)
+#define BACKOFF_MAX_NS   (5000 * SO_PG_MS)
 
 static struct so_pg_group *group_of(struct so_pg_pool *pool, unsigned slot, struct so_pg_link **out)
 {
@@ -237,7 +234,7 @@ static void dispatch(struct so_pg_group *group)
         if (rc != SO_OK)
             refuse(group->pool, r, &err);
         else if (link->in_flight > 1)
-            so_pg_alarm_by(group->pool, now + STUCK_NS);
+            so_pg_alarm_by(group->pool, now + SO_PG_STUCK_NS);
     }
 }
 
@@ -328,99 +325,6 @@ void so_pg_pool_ready(struct so_pg_pool *pool, unsigned slot, unsigned events)
 
 /* ---- time ---- */
 
-static void expire_queue(struct so_pg_group *group, int64_t now)
-{
-    struct so_pg_request **at = &group->head, *late = NULL;
-    while (*at != NULL) {
-        struct so_pg_request *r = *at;
-        if (r->deadline > now) {
-            at = &r->next;
-            continue;
-        }
-        *at = r->next;
-        group->queued--;
-        r->next = late;
-        late = r;
-    }
-    group->tail = at;
-    while (late != NULL) {
-        struct so_pg_request *r = late;
-        late = r->next;
-        so_fail_http(&r->err, SO_EBUSY, 503, "53300", "no connection to the database became free in time");
-        so_pg_finish(r, SO_EBUSY, NULL);
-    }
-}
-
-static void cancel(struct so_pg_link *link, int64_t now)
-{
-    if (link->cancel.is_queued)
-        return;
-    link->cancel.cancel = PQgetCancel(link->pg);
-    if (link->cancel.cancel == NULL) {
-        link->is_lost = true;
-        return;
-    }
-    link->cancel.kind = SO_PG_TASK_CANCEL;
-    link->cancelled_at = link->last_cancel_at = now;
-    so_pg_helper_put(&link->pool->helper, &link->cancel);
-}
-
-static void expire_link(struct so_pg_link *link, int64_t now)
-{
-    struct so_pg_flight *flight = link->first;
-    if (flight == NULL || flight->request == NULL || flight->request->deadline > now)
-        return;
-    if (flight->phase == SO_PG_WAITING) {
-        struct so_err why = SO_ERR_INIT;
-        so_pg_fail_timeout(&why);
-        so_pg_flight_go_on(link, SO_PG_ROLLBACK, &why);
-    } else if (link->cancelled_at == 0) {
-        cancel(link, now);
-    } else if (now - link->cancelled_at > CANCEL_PATIENCE_NS) {
-        so_pg_fail_timeout(&flight->request->err);
-        link->is_lost = true;
-    }
-}
-
-/* Reads that wait behind a slow statement go back to the queue; their answers will be thrown away. */
-static void free_the_stuck(struct so_pg_link *link, int64_t now)
-{
-    if (link->in_flight < 2 || now - link->head_since < STUCK_NS)
-        return;
-    struct so_pg_request *stuck = NULL;
-    for (struct so_pg_flight *flight = link->first->next; flight != NULL; flight = flight->next) {
-        struct so_pg_request *r = flight->request;
-        if (r == NULL || !r->reads || r->check != NULL || r->tries > 1)
-            continue;
-        flight->request = NULL;
-        r->next = stuck;
-        stuck = r;
-    }
-    while (stuck != NULL) {
-        struct so_pg_request *r = stuck;
-        stuck = r->next;
-        so_pg_requeue(link->group, r);
-    }
-}
-
-/* When something in the group has to be looked at again.  A request that waits behind another is looked at soon after its
- * deadline, when it may have become the first. */
-static int64_t next_look(const struct so_pg_group *group, int64_t now)
-{
-    int64_t next = group->failures > 0 ? group->retry_at : INT64_MAX;
-    for (const struct so_pg_request *r = group->head; r != NULL; r = r->next)
-        next = r->deadline < next ? r->deadline : next;
-    for (unsigned i = 0; i < group->link_count; i++) {
-        const struct so_pg_link *link = &group->links[i];
-        if (link->in_flight > 1 && link->head_since + STUCK_NS < next)
-            next = link->head_since + STUCK_NS;
-        for (const struct so_pg_flight *f = link->first; f != NULL; f = f->next)
-            if (f->request != NULL && f->request->deadline < next)
-                next = f->request->deadline;
-    }
-    return next <= now ? now + 50 * MS : next;
-}
-
 void so_pg_pool_tick(struct so_pg_pool *pool)
 {
     int64_t now = so_clock_mono_ns();
@@ -429,19 +333,17 @@ void so_pg_pool_tick(struct so_pg_pool *pool)
     pool->alarm_at = INT64_MAX;
     for (unsigned i = 0; i < pool->group_count; i++) {
         struct so_pg_group *group = &pool->groups[i];
-        expire_queue(group, now);
+        so_pg_late_queue(group, now);
         for (unsigned k = 0; k < group->link_count; k++)
-            if (group->links[k].state == SO_PG_LINK_UP) {
-                expire_link(&group->links[k], now);
-                free_the_stuck(&group->links[k], now);
-            }
+            if (group->links[k].state == SO_PG_LINK_UP)
+                so_pg_late_link(&group->links[k], now);
         if (group->failures > 0 && !has_links(group) && may_connect(group, now))
             connect_one(group);
     }
     pool->is_working = was_working;
     settle(pool);
     for (unsigned i = 0; i < pool->group_count; i++)
-        so_pg_alarm_by(pool, next_look(&pool->groups[i], now));
+        so_pg_alarm_by(pool, so_pg_late_next(&pool->groups[i], now));
 }
 
 /* ---- requests ---- */

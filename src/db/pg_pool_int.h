@@ -1,6 +1,7 @@
 /* pg_pool_int.h: what the files of the pool share.
  *
- *   pg_pool.c    the queue, which connection a request takes, deadlines, back-off
+ *   pg_pool.c    the queue, which connection a request takes, back-off
+ *   pg_late.c    deadlines
  *   pg_link.c    one connection: sends requests, reads their answers
  *   pg_flight.c  one request on its way: its statements, checks, commit
  *   pg_helper.c  the thread that may block */
@@ -158,5 +159,15 @@ void so_pg_requeue(struct so_pg_group *group, struct so_pg_request *r);
 /* The request is the caller's again; without an error in it, `why` is. */
 void so_pg_finish(struct so_pg_request *r, int rc, const struct so_err *why);
 void so_pg_alarm_by(struct so_pg_pool *pool, int64_t when);
+
+/* ---- deadlines (pg_late.c) ---- */
+
+#define SO_PG_MS       INT64_C(1000000)
+#define SO_PG_STUCK_NS (50 * SO_PG_MS) /* reads behind a request that runs longer are sent elsewhere */
+
+void so_pg_late_queue(struct so_pg_group *group, int64_t now);
+void so_pg_late_link(struct so_pg_link *link, int64_t now);
+/* When to look again. */
+int64_t so_pg_late_next(const struct so_pg_group *group, int64_t now);
 
 #endif

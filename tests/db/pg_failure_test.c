@@ -24,7 +24,6 @@ static int script(const char *command, const struct server *s, const char *more)
 
 static void start_server(struct server *s, const char *settings)
 {
-    pg_server(); /* skips where there is no PostgreSQL */
     snprintf(s->dir, sizeof(s->dir), "%s", "/tmp/socle-pgfail-XXXXXX");
     assert_non_null(mkdtemp(s->dir));
     assert_int_equal(chmod(s->dir, 0711), 0);
@@ -246,5 +245,5 @@ int main(void)
         cmocka_unit_test(the_urls_sslmode_holds),
         cmocka_unit_test(a_server_that_crashes_is_found_again),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return pg_is_missing() ? 0 : cmocka_run_group_tests(tests, NULL, NULL);
 }

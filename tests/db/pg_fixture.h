@@ -1,6 +1,6 @@
 /* pg_fixture.h: a PostgreSQL database of its own for one test, on the server of the test run.
  *
- * Without a server (SOCLE_TEST_POSTGRES is not set) pg_open() skips the test. */
+ * Without a server (SOCLE_TEST_POSTGRES is not set) a program of such tests ends at once: pg_is_missing(). */
 #ifndef SO_TESTS_DB_PG_FIXTURE_H
 #define SO_TESTS_DB_PG_FIXTURE_H
 
@@ -16,11 +16,16 @@ struct pg_fixture {
 static inline const char *pg_server(void)
 {
     const char *url = getenv("SOCLE_TEST_POSTGRES");
-    if (url == NULL || url[0] == '\0') {
-        print_message("# SKIP: SOCLE_TEST_POSTGRES is not set (./dev test starts a server)\n");
-        skip();
-    }
-    return url;
+    return url == NULL || url[0] == '\0' ? NULL : url;
+}
+
+/* For main(): says so, in TAP, when there is no server, and the program has nothing to do. */
+static inline bool pg_is_missing(void)
+{
+    if (pg_server() != NULL)
+        return false;
+    printf("1..0 # SKIP SOCLE_TEST_POSTGRES is not set (./dev test starts a server)\n");
+    return true;
 }
 
 static inline int pg_run_outside(struct so_db *db, const char *sql, struct so_err *err)

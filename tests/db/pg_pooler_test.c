@@ -20,10 +20,7 @@ static void open_pooler(struct pooler *p)
 {
     const char *host = strstr(pg_server(), "host=");
     snprintf(p->dir, sizeof(p->dir), "%s", "/tmp/socle-pooler-XXXXXX");
-    if (script("have", p, "") != 0 || host == NULL) {
-        print_message("# SKIP: pgbouncer is not installed\n");
-        skip();
-    }
+    assert_non_null(host);
     pg_open(&p->f);
     assert_non_null(mkdtemp(p->dir));
     assert_int_equal(chmod(p->dir, 0711), 0);
@@ -126,11 +123,22 @@ static void requests_keep_their_surroundings_to_themselves(void **state)
     close_pooler(&p);
 }
 
+static bool is_missing(void)
+{
+    const struct pooler none = {.dir = "/nowhere"};
+    if (pg_is_missing())
+        return true;
+    if (script("have", &none, "") == 0)
+        return false;
+    printf("1..0 # SKIP pgbouncer is not installed\n");
+    return true;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_and_readers_go_through),
         cmocka_unit_test(requests_keep_their_surroundings_to_themselves),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return is_missing() ? 0 : cmocka_run_group_tests(tests, NULL, NULL);
 }
