@@ -260,6 +260,10 @@ static int seed(void *arg, struct so_conn *conn, struct so_err *err)
 int so_app_seed(struct so_app *app, size_t *out_rows, struct so_err *err)
 {
     struct seeding s = {app, 0};
+    if (app->config->is_postgres) { /* its rows are its own */
+        *out_rows = 0;
+        return SO_OK;
+    }
     int rc = so_db_write(app->db, seed, &s, err);
     if (rc == SO_OK)
         *out_rows = s.rows;
@@ -317,6 +321,8 @@ int so_app_look_at_keys(struct so_app *app, bool *out_changed, struct so_err *er
 void so_app_closed_tables(const struct so_app *app, struct so_buf *out)
 {
     const struct so_catalog *catalog = app->snapshot->catalog;
+    if (app->config->is_postgres) /* there the policies are the database's */
+        return;
     for (size_t i = 0; i < catalog->relation_count; i++) {
         const struct so_relation *relation = catalog->relations[i];
         const struct so_table *table = so_model_find(app->snapshot->model, relation->name);
