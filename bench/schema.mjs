@@ -1,10 +1,12 @@
 // schema.mjs: `socle schema bench` beside ajv: node bench/schema.mjs [FOLDER]
 // Without FOLDER: the schemas in bench/schema/ with instances made here.  With it: every FOLDER/NAME/schema.json with its
 // instances.jsonl, the layout of github.com/sourcemeta-research/jsonschema-benchmark.
+// BLAZE=PROGRAM adds a column for a local build of Blaze: PROGRAM SCHEMA INSTANCES.jsonl must print the line that
+// `socle schema bench` prints.
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { HERE, scratch, SOCLE } from "./lib.mjs";
 
 const require = createRequire(process.env.AJV_FROM ?? import.meta.url);
@@ -109,23 +111,33 @@ function runAjv({ schema, instances }) {
   return { compile, warm: best, invalid };
 }
 
-function runSocle({ schema, instances }) {
-  const line = execFileSync(SOCLE, ["schema", "bench", schema, instances], { encoding: "utf8" });
+function runProgram(program, ...words) {
+  const line = execFileSync(program, words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
   const [, compile, warm, count, invalid] = /compile_ns (\d+) warm_ns_per_instance (\d+) instances (\d+) invalid (\d+)/.exec(line).map(Number);
   return { compile, warm, count, invalid };
 }
 
-const row = (...cells) => console.log(cells.map((cell, i) => (i === 0 ? String(cell).padEnd(24) : String(cell).padStart(14))).join(""));
-row("data set", "instances", "socle ns", "ajv ns", "ajv/socle", "socle compile", "ajv compile");
-for (const set of process.argv[2] ? givenSets(process.argv[2]) : ownSets()) {
-  const socle = runSocle(set);
-  let ajv;
+// Undefined for a peer that is not there or does not take the schema.
+function attempt(run) {
   try {
-    ajv = runAjv(set);
-  } catch (error) {
-    row(set.name, socle.count, socle.warm, "refuses it", "", `${(socle.compile / 1e3).toFixed(0)} us`);
-    continue;
+    return run();
+  } catch {
+    return undefined;
   }
-  row(set.name, socle.count, socle.warm, ajv.warm.toFixed(0), (ajv.warm / Math.max(1, socle.warm)).toFixed(1), `${(socle.compile / 1e3).toFixed(0)} us`, `${(ajv.compile / 1e3).toFixed(0)} us`);
-  if (socle.invalid !== ajv.invalid) console.log(`  ${basename(set.schema)}: socle finds ${socle.invalid} invalid, ajv ${ajv.invalid}`);
+}
+
+const BLAZE = process.env.BLAZE;
+const us = (result) => (result ? `${(result.compile / 1e3).toFixed(0)} us` : "");
+const ns = (result) => (result ? result.warm.toFixed(0) : "refuses it");
+const ratio = (peer, socle) => (peer ? (peer.warm / Math.max(1, socle.warm)).toFixed(1) : "");
+
+const row = (...cells) => console.log(cells.map((cell, i) => (i === 0 ? String(cell).padEnd(24) : String(cell).padStart(14))).join(""));
+row("data set", "instances", "socle ns", "ajv ns", "ajv/socle", ...(BLAZE ? ["blaze ns", "blaze/socle"] : []), "socle compile", "ajv compile");
+for (const set of process.argv[2] ? givenSets(process.argv[2]) : ownSets()) {
+  const socle = runProgram(SOCLE, "schema", "bench", set.schema, set.instances);
+  const ajv = attempt(() => runAjv(set));
+  const blaze = BLAZE && attempt(() => runProgram(BLAZE, set.schema, set.instances));
+  row(set.name, socle.count, ns(socle), ns(ajv), ratio(ajv, socle), ...(BLAZE ? [ns(blaze), ratio(blaze, socle)] : []), us(socle), us(ajv));
+  for (const [name, peer] of Object.entries({ ajv, blaze }))
+    if (peer && peer.invalid !== socle.invalid) console.log(`  ${set.name}: socle finds ${socle.invalid} invalid, ${name} ${peer.invalid}`);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rest/request.h"
+#include "rest/tsquery.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,6 +39,33 @@ static size_t count_filters(const struct so_filter *f)
     return count;
 }
 
+/* A text query is a tree whose operators have operands. */
+static void check_tree(const struct so_ts *node)
+{
+    bool leaf = node->kind == SO_TS_WORDS;
+    if (leaf ? node->text.n == 0 : node->sub == NULL)
+        abort();
+    for (const struct so_ts *sub = node->sub; !leaf && sub != NULL; sub = sub->next)
+        check_tree(sub);
+}
+
+static void parse_text_queries(struct so_arena *arena, const struct so_filter *f)
+{
+    for (; f != NULL; f = f->next) {
+        struct so_err err = SO_ERR_INIT;
+        struct so_ts *tree = NULL;
+        if (f->logic != SO_LOGIC_LEAF) {
+            parse_text_queries(arena, f->sub);
+        } else if (f->op >= SO_OP_FTS && f->op <= SO_OP_WFTS) {
+            int rc = so_ts_parse(arena, f->op, f->language, f->value, &tree, &err);
+            if (rc != SO_OK)
+                check_refusal(rc, &err);
+            else if (tree != NULL)
+                check_tree(tree);
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct so_rest_header headers[HEADERS_MAX];
@@ -60,6 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else if (count_filters(request.top.filters) > SO_REST_ITEMS_MAX * (size_t)SO_REST_ITEMS_MAX || request.top.limit < -1 ||
              request.top.offset < 0)
         abort();
+    else
+        parse_text_queries(&arena, request.top.filters);
     so_arena_deinit(&arena);
     return 0;
 }

@@ -98,10 +98,31 @@ static int read_catalog(struct so_app *app, const struct so_model *model, struct
     return rc;
 }
 
-static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so_err *err)
+/* The policies of private channels, proved against the database as it is. */
+static int read_access(struct so_app *app, const struct so_model *model, struct so_access **out, struct so_err *err)
+{
+    struct so_access *access;
+    struct so_conn *conn;
+    int rc = so_access_load(app->config->dir, model, &access, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = so_db_reader_take(app->db, &conn, err);
+    if (rc == SO_OK) {
+        rc = so_access_check(access, conn, err);
+        so_db_reader_give(app->db, conn);
+    }
+    if (rc == SO_OK)
+        *out = access;
+    else
+        so_access_unref(access);
+    return rc;
+}
+
+static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so_access **out_access, struct so_err *err)
 {
     struct so_model *model = NULL;
     struct so_catalog *catalog = NULL;
+    struct so_access *access = NULL;
     int rc = so_model_load(app->config->dir, &model, err);
     if (rc == SO_OK)
         model->realtime = app->config->realtime;
@@ -110,9 +131,18 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     if (rc == SO_OK)
         rc = read_catalog(app, model, &catalog, err);
     if (rc == SO_OK)
-        return so_snapshot_new(catalog, model, out, err); /* takes both, also when it fails */
+        rc = read_access(app, model, &access, err);
+    if (rc == SO_OK) {
+        rc = so_snapshot_new(catalog, model, out, err); /* takes both, also when it fails */
+        catalog = NULL;
+        model = NULL;
+    }
     so_catalog_unref(catalog);
     so_model_unref(model);
+    if (rc == SO_OK)
+        *out_access = access;
+    else
+        so_access_unref(access);
     return rc;
 }
 
@@ -126,15 +156,34 @@ static void mail_failed(void *arg, const struct so_err *err)
     so_log(SO_LOG_ERROR, "%s", err->message);
 }
 
+static void issuer_failed(void *arg, const struct so_err *err)
+{
+    (void)arg;
+    so_log(SO_LOG_WARN, "the keys of another issuer could not be read: %s", err->message);
+}
+
 /* Production sends, development catches, and without a server there is no mail. */
 static int open_mailer(struct so_app *app, struct so_err *err)
 {
     const struct so_config *c = app->config;
-    const struct so_smtp_settings smtp = {
-        .url = c->smtp_url, .user = c->smtp_user, .password = c->smtp_password, .from = c->mail_from, .failed = mail_failed};
+    const struct so_smtp_settings smtp = {.url = c->smtp_url,
+                                          .user = c->smtp_user,
+                                          .password = c->smtp_password,
+                                          .from = c->mail_from,
+                                          .ca_file = c->ca_file,
+                                          .failed = mail_failed};
     if (c->smtp_url != NULL)
         return so_smtp_open(&smtp, &app->smtp, err);
     return c->development ? so_catcher_open(&app->catcher, err) : SO_OK;
+}
+
+/* A slow server elsewhere must leave workers for everybody else. */
+static int open_fetcher(struct so_app *app, struct so_err *err)
+{
+    const struct so_config *c = app->config;
+    const struct so_fetcher_settings settings = {
+        .private_allowed = c->outbound_private, .ca_file = c->ca_file, .concurrent_max = (unsigned)(c->workers + 1) / 2};
+    return c->provider_count > 0 || c->jwt_issuers != NULL ? so_fetcher_open(&settings, &app->fetcher, err) : SO_OK;
 }
 
 static struct so_auth_settings auth_settings(const struct so_app *app)
@@ -170,6 +219,12 @@ static struct so_auth_settings auth_settings(const struct so_app *app)
         .audience = text_of(c->jwt_aud),
         .role_claim = text_of(c->jwt_role_claim_key),
         .master_key = text_of(c->master_key),
+        .fetcher = app->fetcher,
+        .providers = c->providers,
+        .provider_count = c->provider_count,
+        .manual_linking = c->manual_linking,
+        .jwt_issuers = text_of(c->jwt_issuers),
+        .issuer_failed = issuer_failed,
     };
 }
 
@@ -189,6 +244,35 @@ static struct so_rest_settings rest_settings(const struct so_config *c)
                .anon_role = text_of(c->db_anon_role),
                .pre_request = text_of(c->db_pre_request)},
     };
+}
+
+static struct so_realtime_settings realtime_settings(const struct so_config *c)
+{
+    return (struct so_realtime_settings){
+        .origins = c->cors_origins,
+        .connections_max = (size_t)c->realtime_connections_max,
+        .channels_max = (size_t)c->realtime_channels_max,
+        .joins_per_second = (size_t)c->realtime_joins,
+        .events_per_second = (size_t)c->realtime_events,
+        .presence_calls_max = (size_t)c->realtime_presence_calls,
+        .presence_window_ms = c->realtime_presence_window_ms,
+        .posts_per_second = (size_t)c->realtime_posts,
+        .payload_max = (size_t)c->realtime_payload_max,
+        .queue_max = (size_t)c->realtime_queue_max,
+        .silence_ms = c->realtime_silence_ms,
+        .private_only = c->realtime_private_only,
+    };
+}
+
+static int open_feed(struct so_app *app, struct so_err *err)
+{
+    enum { POLL_MS = 500 }; /* for what other programs write */
+    const struct so_feed_options options = {
+        .keep_rows = app->config->log_keep_rows,
+        .keep_seconds = app->config->log_keep_s,
+        .poll_ms = POLL_MS,
+    };
+    return so_feed_open(app->db, &options, &app->feed, err);
 }
 
 int so_app_make_data_folder(const struct so_config *c, struct so_err *err)
@@ -212,6 +296,7 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
     app->rest = rest_settings(config);
     const struct so_db_options options = {
         .pool_size = (unsigned)config->workers,
+        .serves = true,
         .statement_ms = (unsigned)config->statement_ms,
     };
     int rc = so_app_make_data_folder(config, err);
@@ -219,11 +304,18 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         rc = so_db_open(config->database_path, &options, &app->db, err);
     if (rc == SO_OK)
         rc = open_mailer(app, err);
+    if (rc == SO_OK)
+        rc = open_fetcher(app, err);
     const struct so_auth_settings auth = auth_settings(app);
     if (rc == SO_OK)
         rc = so_auth_open(app->db, &auth, &app->auth, err);
     if (rc == SO_OK)
-        rc = make_snapshot(app, &app->snapshot, err);
+        rc = make_snapshot(app, &app->snapshot, &app->access, err);
+    if (rc == SO_OK && config->realtime && !config->is_postgres) /* it follows SQLite's writer */
+        rc = open_feed(app, err);
+    const struct so_realtime_settings realtime = realtime_settings(config);
+    if (rc == SO_OK)
+        rc = so_realtime_open(&realtime, &app->realtime, err);
     if (rc != SO_OK) {
         so_app_close(app);
         return rc;
@@ -236,8 +328,12 @@ void so_app_close(struct so_app *app)
 {
     if (app == NULL)
         return;
+    so_realtime_close(app->realtime);
+    so_feed_close(app->feed);
+    so_access_unref(app->access);
     so_snapshot_unref(app->snapshot);
     so_auth_close(app->auth);
+    so_fetcher_close(app->fetcher);
     so_smtp_close(app->smtp);
     so_catcher_close(app->catcher);
     so_db_close(app->db);
@@ -275,36 +371,46 @@ int so_app_seed(struct so_app *app, size_t *out_rows, struct so_err *err)
 struct swap {
     struct so_app_loop *on;
     struct so_snapshot *snapshot;
+    struct so_access *access;
     struct so_task task;
 };
 
 static void swap_on_loop(struct so_task *task)
 {
     struct swap *s = SO_CONTAINER_OF(task, struct swap, task);
-    so_snapshot_unref(s->on->snapshot); /* requests under way hold their own */
+    struct so_snapshot *old = s->on->snapshot;
+    struct so_err err = SO_ERR_INIT;
+    if (s->on->hub != NULL && so_hub_use(s->on->hub, s->snapshot->catalog, s->snapshot->model, s->access, &err) != SO_OK)
+        so_log(SO_LOG_ERROR, "realtime goes by the old schemas: %s", err.message);
     s->on->snapshot = s->snapshot;
+    so_snapshot_unref(old); /* requests under way hold their own */
+    so_access_unref(s->access);
     so_free(s);
 }
 
 int so_app_reload(struct so_app *app, struct so_err *err)
 {
     struct so_snapshot *fresh;
+    struct so_access *access;
     int rc = so_auth_reload_keys(app->auth, err);
     if (rc == SO_OK)
-        rc = make_snapshot(app, &fresh, err);
+        rc = make_snapshot(app, &fresh, &access, err);
     if (rc != SO_OK)
         return rc;
     for (unsigned i = 0; i < app->loop_count; i++) {
         struct swap *s = so_malloc(sizeof(*s));
         if (s == NULL) {
             so_snapshot_unref(fresh);
+            so_access_unref(access);
             return so_err_oom(err);
         }
-        *s = (struct swap){&app->loops[i], so_snapshot_ref(fresh), {.run = swap_on_loop}};
+        *s = (struct swap){&app->loops[i], so_snapshot_ref(fresh), so_access_ref(access), {.run = swap_on_loop}};
         so_loop_post(app->loops[i].loop, &s->task);
     }
     so_snapshot_unref(app->snapshot);
+    so_access_unref(app->access);
     app->snapshot = fresh;
+    app->access = access;
     return SO_OK;
 }
 

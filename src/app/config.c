@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/config_int.h"
 #include "core/fs.h"
 #include "core/log.h"
 #include "core/map.h"
@@ -117,6 +118,18 @@ static const struct setting SETTINGS[] = {
      "where links of mails lead in the end unless the app asks for another place; SOCLE_PUBLIC_URL when not set"},
     {"SOCLE_REDIRECT_URLS", "URI_ALLOW_LIST", TEXT, false, AT(redirect_urls), 0, 0, NULL, NULL,
      "other places that an app may ask for, compared exactly: a list separated by commas"},
+    {"SOCLE_AUTH_PROVIDERS", NULL, TEXT, false, AT(auth_providers), 0, 0, NULL, NULL,
+     "other accounts to sign in with, separated by commas: google, github, or names of your own; each has its settings "
+     "SOCLE_AUTH_NAME_CLIENT_ID, _CLIENT_SECRET, _ISSUER, _SCOPES"},
+    {"SOCLE_JWT_ISSUERS", NULL, TEXT, false, AT(jwt_issuers), 0, 0, NULL, NULL,
+     "others whose tokens are good for the data, separated by commas: ISSUER=JWKS, a URL or file, then aud=, role=, "
+     "role_claim=, roles=VALUE:ROLE|VALUE:ROLE"},
+    {"SOCLE_MANUAL_LINKING", "GOTRUE_SECURITY_MANUAL_LINKING_ENABLED", FLAG, false, AT(manual_linking), 0, 0, "false", NULL,
+     "users may link and unlink other accounts themselves"},
+    {"SOCLE_OUTBOUND_PRIVATE", NULL, FLAG, false, AT(outbound_private), 0, 0, "false", NULL,
+     "calls to other servers may go to this machine and to private networks, there also without TLS"},
+    {"SOCLE_CA_FILE", NULL, TEXT, false, AT(ca_file), 0, 0, NULL, NULL,
+     "PEM file of authorities whose certificates are trusted besides the system's, for mail and calls to other servers"},
     {"SOCLE_REALTIME", NULL, FLAG, false, AT(realtime), 0, 0, "true", NULL,
      "log every change of the tables, so that subscribers hear of it; false: no log, and no triggers"},
     {"SOCLE_LOG_KEEP_ROWS", NULL, COUNT, false, AT(log_keep_rows), 1, INT64_MAX, "100000", NULL,
@@ -143,6 +156,28 @@ static const struct setting SETTINGS[] = {
      "after SIGTERM, requests under way have this long"},
     {"SOCLE_CORS_ORIGINS", "PGRST_SERVER_CORS_ALLOWED_ORIGINS", TEXT, false, AT(cors_origins), 0, 0, "*", NULL,
      "origins whose pages may call: * or a list separated by commas"},
+    {"SOCLE_REALTIME_CONNECTIONS_MAX", NULL, COUNT, false, AT(realtime_connections_max), 1, 1000000, "10000", NULL,
+     "open WebSockets in all; beyond it 429"},
+    {"SOCLE_REALTIME_CHANNELS_MAX", NULL, COUNT, false, AT(realtime_channels_max), 1, 100000, "100", NULL,
+     "channels of one WebSocket; beyond it ChannelRateLimitReached"},
+    {"SOCLE_REALTIME_JOINS_PER_SECOND", NULL, COUNT, false, AT(realtime_joins), 1, 1000000, "100", NULL,
+     "joins of one WebSocket; beyond it ClientJoinRateLimitReached"},
+    {"SOCLE_REALTIME_EVENTS_PER_SECOND", NULL, COUNT, false, AT(realtime_events), 1, 1000000, "500", NULL,
+     "messages of one WebSocket; beyond it the channel is closed"},
+    {"SOCLE_REALTIME_PRESENCE_CALLS", NULL, COUNT, false, AT(realtime_presence_calls), 1, 1000000, "5", NULL,
+     "track and untrack on one channel within SOCLE_REALTIME_PRESENCE_WINDOW_MS; beyond it the channel is closed"},
+    {"SOCLE_REALTIME_PRESENCE_WINDOW_MS", NULL, COUNT, false, AT(realtime_presence_window_ms), 1, ONE_DAY_MS, "30000", NULL,
+     "the window for SOCLE_REALTIME_PRESENCE_CALLS"},
+    {"SOCLE_REALTIME_POSTS_PER_SECOND", NULL, COUNT, false, AT(realtime_posts), 1, 1000000, "1000", NULL,
+     "broadcasts over HTTP per event loop; beyond it 429"},
+    {"SOCLE_REALTIME_PAYLOAD_MAX", NULL, COUNT, false, AT(realtime_payload_max), 1024, MIB(16), "3072000", NULL,
+     "bytes of a broadcast's payload"},
+    {"SOCLE_REALTIME_QUEUE_MAX", NULL, COUNT, false, AT(realtime_queue_max), 64 * 1024, MIB(1024), "4194304", NULL,
+     "bytes that may wait for a client who does not read; beyond it the WebSocket is closed with 1013"},
+    {"SOCLE_REALTIME_SILENCE_MS", NULL, COUNT, false, AT(realtime_silence_ms), 1000, ONE_DAY_MS, "60000", NULL,
+     "a WebSocket without a message, such as a heartbeat, is closed"},
+    {"SOCLE_REALTIME_PRIVATE_ONLY", NULL, FLAG, false, AT(realtime_private_only), 0, 0, "false", NULL,
+     "only private channels may be joined: those that realtime/policies.json guards"},
     {"SOCLE_LOG", NULL, CHOICE, false, AT(log_level), 0, 0, "info", "error|warn|info|debug", "what is logged to stderr"},
     {"SOCLE_LOG_FORMAT", NULL, CHOICE, false, AT(log_format), 0, 0, "auto", "auto|text|json",
      "auto: text on a terminal, JSON lines elsewhere"},
@@ -249,27 +284,25 @@ static const char *find_alias(const struct so_map *values, const char *aliases)
     return NULL;
 }
 
-static int find_value(struct so_config *c, const struct so_map *values, const struct setting *s, const char **out,
-                      struct so_err *err)
+int so_config_find(struct so_config *c, const struct so_map *values, const char *name, const char *alias, bool secret,
+                   const char **out, struct so_err *err)
 {
-    *out = find_in(values, s->name);
-    if (*out == NULL && s->secret) {
-        int rc = read_secret_file(c, values, s->name, out, err);
+    *out = find_in(values, name);
+    if (*out == NULL && secret) {
+        int rc = read_secret_file(c, values, name, out, err);
         if (rc != SO_OK)
             return rc;
     }
     if (*out == NULL)
-        *out = find_alias(values, s->alias);
-    if (*out == NULL)
-        *out = s->fallback;
+        *out = find_alias(values, alias);
     if (*out != NULL && strlen(*out) > VALUE_MAX)
-        return so_fail(err, SO_ELIMIT, "%s is longer than %d bytes", s->name, VALUE_MAX);
+        return so_fail(err, SO_ELIMIT, "%s is longer than %d bytes", name, VALUE_MAX);
     return SO_OK;
 }
 
 /* ---- storing it ---- */
 
-static bool parse_flag(const char *text, bool *out)
+bool so_config_flag(const char *text, bool *out)
 {
     static const struct {
         const char *word;
@@ -316,7 +349,7 @@ static int store(struct so_config *c, const struct setting *s, const char *text,
         return SO_OK;
     }
     case FLAG:
-        if (!parse_flag(text, to))
+        if (!so_config_flag(text, to))
             return so_fail(err, SO_EINVAL, "%s is \"%s\", but must be true or false", s->name, shown);
         return SO_OK;
     case CHOICE:
@@ -437,10 +470,12 @@ static int load(struct so_config *c, struct so_err *err)
     int rc = load_env_file(c, &values, err);
     for (size_t i = 0; rc == SO_OK && i < COUNT_OF(SETTINGS); i++) {
         const char *text = NULL;
-        rc = find_value(c, &values, &SETTINGS[i], &text, err);
+        rc = so_config_find(c, &values, SETTINGS[i].name, SETTINGS[i].alias, SETTINGS[i].secret, &text, err);
         if (rc == SO_OK)
-            rc = store(c, &SETTINGS[i], text, err);
+            rc = store(c, &SETTINGS[i], text == NULL ? SETTINGS[i].fallback : text, err);
     }
+    if (rc == SO_OK)
+        rc = so_config_load_providers(c, &values, err);
     if (rc == SO_OK)
         rc = derive_paths(c, err);
     if (rc == SO_OK)
@@ -562,6 +597,14 @@ static void print_json(const struct so_config *c, struct so_buf *out)
         so_jw_end_object(&w);
         so_buf_deinit(&value);
     }
+    for (size_t i = 0; i < c->shown_count; i++) {
+        so_jw_object(&w);
+        so_jw_member_cstr(&w, "name", c->shown[i].name);
+        so_jw_member_cstr(&w, "value", c->shown[i].value);
+        so_jw_member_cstr(&w, "default", NULL);
+        so_jw_member_cstr(&w, "meaning", c->shown[i].meaning);
+        so_jw_end_object(&w);
+    }
     so_jw_end_array(&w);
     so_buf_putc(out, '\n');
 }
@@ -588,4 +631,6 @@ void so_config_print(const struct so_config *c, bool as_json, struct so_buf *out
             so_buf_printf(out, "; or a file named by %s_FILE", s->name);
         so_buf_putc(out, '\n');
     }
+    for (size_t i = 0; i < c->shown_count; i++)
+        so_buf_printf(out, "%s=%s\n    %s\n", c->shown[i].name, c->shown[i].value, c->shown[i].meaning);
 }

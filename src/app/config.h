@@ -7,6 +7,9 @@
 #include "core/buf.h"
 #include "core/err.h"
 
+struct so_provider_settings;
+struct so_config_shown;
+
 /* How a request's transaction ends; the same order as its choices in config.c. */
 enum so_config_tx_end { SO_TX_END_COMMIT, SO_TX_END_COMMIT_OVERRIDE, SO_TX_END_ROLLBACK, SO_TX_END_ROLLBACK_OVERRIDE };
 
@@ -51,6 +54,16 @@ struct so_config {
     const char *site_url, *redirect_urls;
     bool mail_autoconfirm;
 
+    /* accounts elsewhere, and calls to other servers */
+    const char *jwt_issuers;                /* NULL when not set */
+    const char *auth_providers;             /* names, as written; NULL when not set */
+    struct so_provider_settings *providers; /* provider_count; made by app/config_providers.c */
+    size_t provider_count;
+    bool manual_linking, outbound_private;
+    const char *ca_file;
+    struct so_config_shown *shown; /* shown_count: their settings, for printing */
+    size_t shown_count;
+
     /* realtime */
     bool realtime;
     int64_t log_keep_rows, log_keep_s;
@@ -59,6 +72,11 @@ struct so_config {
     int64_t threads, workers, body_max, reply_max, connections_max;
     int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms, grace_ms;
     const char *cors_origins;
+
+    /* realtime: realtime/realtime.h says what each limits */
+    int64_t realtime_connections_max, realtime_channels_max, realtime_joins, realtime_events, realtime_presence_calls;
+    int64_t realtime_presence_window_ms, realtime_posts, realtime_payload_max, realtime_queue_max, realtime_silence_ms;
+    bool realtime_private_only;
 
     /* talk */
     int64_t log_level, log_format; /* enum so_log_level, enum so_log_format */

@@ -10,6 +10,7 @@
 #include "auth/auth.h"
 #include "db/db.h"
 #include "http/http.h"
+#include "realtime/realtime.h"
 #include "rest/rest.h"
 
 /* One event loop and what it alone uses. */
@@ -22,6 +23,7 @@ struct so_app_loop {
     struct so_app_pg *pg;   /* PostgreSQL; else NULL */
     struct so_auth_cache *tokens;
     struct so_snapshot *snapshot; /* a reference; replaced by a task on this loop */
+    struct so_hub *hub;           /* its WebSockets */
     uint64_t requests;            /* written by the loop, read by /metrics */
 };
 
@@ -31,8 +33,12 @@ struct so_app {
     struct so_db *db;
     struct so_auth *auth;
     struct so_mailer *smtp, *catcher; /* one of them, or none */
+    struct so_fetcher *fetcher;       /* NULL: nothing calls other servers */
     struct so_snapshot *snapshot;     /* the newest; main thread */
     struct so_rest_settings rest;
+    struct so_realtime *realtime;
+    struct so_feed *feed;     /* the log of changes */
+    struct so_access *access; /* policies of private channels, the newest; main thread */
     struct so_app_loop *loops;
     unsigned loop_count; /* loops that are running */
     unsigned port;
@@ -47,10 +53,14 @@ bool so_app_cors(const struct so_config *config, struct so_http_exchange *x);
 void so_app_rest(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
 void so_app_auth(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
 void so_app_static(struct so_app_loop *on, struct so_http_exchange *x);
+void so_app_realtime(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
 void so_app_health(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
 void so_app_metrics(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
 void so_app_mail(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
 void so_app_describe(struct so_app_loop *on, struct so_http_exchange *x, struct so_str rest_of_path);
+
+/* route_realtime.c: what a hub asks the app. */
+struct so_gate so_app_gate(struct so_app_loop *on);
 
 /* reply.c: {"code":...,"message":...,"details":null,"hint":null} for errors outside rest and auth. */
 void so_app_reply_error(struct so_http_exchange *x, int status, const char *code, const char *message, const char *hint);

@@ -51,7 +51,8 @@ void so_app_auth(struct so_app_loop *on, struct so_http_exchange *x, struct so_s
                .authorization = so_http_header(&x->req, SO_STR("Authorization")),
                .api_version = so_http_header(&x->req, SO_STR("X-Supabase-Api-Version")),
                .peer = x->req.peer,
-               .user_agent = so_http_header(&x->req, SO_STR("User-Agent"))},
+               .user_agent = so_http_header(&x->req, SO_STR("User-Agent")),
+               .cookie = so_http_header(&x->req, SO_STR("Cookie"))},
         .work = {.work = work, .done = work_done},
     };
     if (so_auth_is_quick(&c->in)) {

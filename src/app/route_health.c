@@ -66,7 +66,9 @@ void so_app_metrics(struct so_app_loop *on, struct so_http_exchange *x, struct s
     struct so_buf *b = so_http_reply_body(x);
     struct so_db_stats db;
     uint64_t requests = 0;
+    struct so_realtime_stats realtime;
     so_db_get_stats(app->db, &db);
+    so_realtime_get_stats(app->realtime, &realtime);
     for (unsigned i = 0; i < app->loop_count; i++)
         requests += __atomic_load_n(&app->loops[i].requests, __ATOMIC_RELAXED);
     const struct {
@@ -78,6 +80,11 @@ void so_app_metrics(struct so_app_loop *on, struct so_http_exchange *x, struct s
         {"socle_db_commits_total", "counter", "Transactions committed, each with one fsync.", db.commits},
         {"socle_db_batch_largest", "gauge", "Most writes that one commit carried.", db.batch_largest},
         {"socle_db_queue_length", "gauge", "Writes waiting for the writer.", db.queue_length},
+        {"socle_realtime_sockets", "gauge", "Open WebSockets.", realtime.sockets},
+        {"socle_realtime_channels", "gauge", "Joined channels.", realtime.channels},
+        {"socle_realtime_broadcasts_total", "counter", "Broadcasts taken from clients.", realtime.broadcasts},
+        {"socle_realtime_deliveries_total", "counter", "Messages handed to WebSockets.", realtime.deliveries},
+        {"socle_realtime_too_slow_total", "counter", "WebSockets closed because they did not read.", realtime.too_slow},
     };
     for (size_t i = 0; i < COUNT_OF(METRICS); i++)
         so_buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", METRICS[i].name, METRICS[i].help, METRICS[i].name,

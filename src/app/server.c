@@ -19,9 +19,9 @@ static const struct {
     door *open;
     bool exact;
 } DOORS[] = {
-    {SO_STR_INIT("/auth/v1/"), so_app_auth, false},      {SO_STR_INIT("/health/"), so_app_health, false},
-    {SO_STR_INIT("/metrics"), so_app_metrics, true},     {SO_STR_INIT("/socle.json"), so_app_describe, true},
-    {SO_STR_INIT("/dashboard/mail"), so_app_mail, true},
+    {SO_STR_INIT("/auth/v1/"), so_app_auth, false},      {SO_STR_INIT("/realtime/v1/"), so_app_realtime, false},
+    {SO_STR_INIT("/health/"), so_app_health, false},     {SO_STR_INIT("/metrics"), so_app_metrics, true},
+    {SO_STR_INIT("/socle.json"), so_app_describe, true}, {SO_STR_INIT("/dashboard/mail"), so_app_mail, true},
 };
 
 /* The auth endpoints' table keeps the slash: "/token". */
@@ -79,6 +79,7 @@ static struct so_http_limits limits_of(const struct so_config *c)
 static void free_loop(struct so_app_loop *on)
 {
     so_app_pg_close(on->pg);
+    so_hub_free(on->hub);
     so_loop_free(on->loop);
     so_conn_close(on->reader);
     so_auth_cache_free(on->tokens);
@@ -102,6 +103,17 @@ static int open_loop(struct so_app *app, struct so_app_loop *on, struct so_err *
         rc = open_database(app, on, err);
     if (rc == SO_OK)
         rc = so_auth_cache_new(app->auth, &on->tokens, err);
+    const struct so_hub_options hub = {
+        .realtime = app->realtime,
+        .loop = on->loop,
+        .gate = so_app_gate(on),
+        .reader = on->reader,
+        .feed = app->feed,
+    };
+    if (rc == SO_OK)
+        rc = so_hub_new(&hub, &on->hub, err);
+    if (rc == SO_OK)
+        rc = so_hub_use(on->hub, on->snapshot->catalog, on->snapshot->model, app->access, err);
     const struct so_http_server_options options = {
         .host = app->config->host,
         .port = app->port, /* the first loop may have asked for any: the others share what it got */
@@ -165,6 +177,8 @@ static void loop_is_empty(void *arg)
     struct so_app_loop *on = arg;
     so_app_pg_close(on->pg);
     on->pg = NULL;
+    so_hub_free(on->hub);
+    on->hub = NULL;
     so_loop_stop(on->loop);
 }
 

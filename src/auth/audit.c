@@ -31,6 +31,7 @@ static const struct action {
     {"user_updated_password", "user"},
     {"identity_linked", "user"},
     {"identity_unlinked", "user"},
+    {"user_emptied", "user"}, /* ours: somebody else's account, given to the owner of its address */
     {"factor_in_progress", "factor"},
     {"factor_unenrolled", "factor"},
     {"challenge_created", "factor"},

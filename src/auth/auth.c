@@ -38,6 +38,7 @@ static int copy_settings(struct so_auth *auth, const struct so_auth_settings *se
     struct so_auth_settings *s = &auth->settings;
     *s = *settings;
     s->jwt_secret = (struct so_str){NULL, 0}; /* auth/keys.c has it */
+    s->providers = NULL;                      /* auth->providers has them */
     if (s->factors_max == 0)
         s->factors_max = FACTORS_MAX;
     if (s->password_cost.passes == 0)
@@ -82,9 +83,21 @@ static int check_settings(const struct so_auth_settings *s, struct so_err *err)
         return so_fail(err, SO_EINVAL, "passwords cannot be longer than %d bytes", SO_AUTH_PASSWORD_MAX);
     if (!s->autoconfirm && s->mailer == NULL)
         return so_fail(err, SO_EINVAL, "addresses cannot be confirmed: mail is not set up; turn autoconfirm on");
+    if (s->provider_count > 0 && s->fetcher == NULL)
+        return so_fail(err, SO_EINVAL, "other providers cannot be asked: there is nobody to make the calls");
     if (s->public_url.n == 0 || s->keys_path == NULL)
         return so_fail(err, SO_EINVAL, "the auth service needs its public URL and the path of its key file");
     return SO_OK;
+}
+
+static int open_issuers(struct so_auth *auth, const struct so_auth_settings *settings, struct so_err *err)
+{
+    return so_issuers_open(&auth->issuers,
+                           &(struct so_issuers_settings){.text = settings->jwt_issuers,
+                                                         .folder = settings->app_folder,
+                                                         .fetcher = settings->fetcher,
+                                                         .failed = settings->issuer_failed},
+                           &auth->arena, err);
 }
 
 /* What can fail after the locks exist. */
@@ -99,6 +112,10 @@ static int set_up(struct so_auth *auth, const struct so_auth_settings *settings,
                                &auth->keys, err);
     if (rc == SO_OK)
         rc = so_auth_check_keys(auth, err);
+    if (rc == SO_OK)
+        rc = so_providers_open(&auth->providers, settings->providers, settings->provider_count, &auth->arena, err);
+    if (rc == SO_OK)
+        rc = open_issuers(auth, settings, err);
     if (rc == SO_OK && !settings->foreign)
         rc = so_auth_tables_migrate(auth->db, err);
     if (rc == SO_OK && !settings->foreign)
@@ -141,6 +158,8 @@ void so_auth_close(struct so_auth *auth)
 {
     if (auth == NULL)
         return;
+    so_issuers_close(&auth->issuers);
+    so_providers_close(&auth->providers);
     so_auth_keys_close(auth->keys);
     so_conn_close(auth->watching);
     so_auth_limits_deinit(&auth->limits);

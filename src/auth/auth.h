@@ -8,7 +8,9 @@
 #ifndef SO_AUTH_AUTH_H
 #define SO_AUTH_AUTH_H
 
+#include "auth/fetch.h"
 #include "auth/mail.h"
+#include "auth/providers.h"
 #include "auth/session_rows.h"
 #include "core/arena.h"
 #include "core/buf.h"
@@ -47,6 +49,12 @@ struct so_auth_settings {
     bool password_current_required; /* a new password needs the old one, unless the session began with a mailed code */
     size_t factors_max;             /* of one account; 0: 10 */
     int64_t audit_days;             /* how long the audit log is kept; 0: for ever */
+    struct so_fetcher *fetcher;     /* borrowed; needed when there are providers */
+    const struct so_provider_settings *providers; /* of other accounts (auth/providers.h) */
+    size_t provider_count;
+    struct so_str jwt_issuers; /* others whose tokens are good (auth/issuers.h); {NULL,0}: none */
+    void (*issuer_failed)(void *arg, const struct so_err *err); /* told when their keys could not be read; may be NULL */
+    bool manual_linking;                                        /* users link and unlink identities themselves */
 };
 
 struct so_auth; /* one per process */
@@ -79,6 +87,11 @@ void so_auth_cache_free(struct so_auth_cache *cache);
 int so_auth_identify(struct so_auth *auth, struct so_auth_cache *cache, struct so_str apikey, struct so_str authorization,
                      struct so_arena *arena, struct so_identity *out, struct so_err *err) SO_MUST_CHECK;
 
+/* For connections that outlive a request: grows whenever sessions are ended or somebody is banned. */
+uint64_t so_auth_revocations(struct so_auth *auth);
+/* Whether the token of an identity is refused by now, although it has not expired. */
+bool so_auth_is_revoked(struct so_auth *auth, const struct so_identity *who);
+
 /* ---- endpoints ---- */
 
 struct so_auth_header {
@@ -94,6 +107,7 @@ struct so_auth_in {
     struct so_str api_version;           /* X-Supabase-Api-Version */
     struct so_str peer;                  /* the client's address without its port: rate limits and the audit log go by it */
     struct so_str user_agent;
+    struct so_str cookie; /* header; {NULL,0} when absent */
 };
 
 struct so_auth_out {

@@ -3,6 +3,7 @@
 #define SO_AUTH_AUTH_INT_H
 
 #include "auth/auth.h"
+#include "auth/issuers.h"
 #include "auth/keys.h"
 #include "auth/limits.h"
 #include "auth/mail_templates.h"
@@ -22,6 +23,8 @@ struct so_auth {
     struct so_auth_revoked revoked;
     struct so_conn *watching; /* reads what other processes revoked */
     struct so_auth_limits limits;
+    struct so_providers providers;
+    struct so_issuers issuers;
 };
 
 struct so_auth_call {

@@ -36,7 +36,7 @@ static bool find(void *library, const char *name, void *out)
     return symbol != NULL;
 }
 
-/* The library stays loaded: threads of its resolver may outlive a mailer. */
+/* The library stays loaded: threads of its resolver may outlive whoever used it. */
 static void load(void)
 {
     void *library = NULL;
@@ -56,7 +56,7 @@ int so_curl_load(struct so_err *err)
     pthread_once(&once, load);
     if (is_loaded)
         return SO_OK;
-    so_fail(err, SO_ENOTFOUND, "SOCLE_SMTP_URL is set, but libcurl, which sends the mail, cannot be loaded");
+    so_fail(err, SO_ENOTFOUND, "the settings ask for mail or for calls to other servers, but libcurl cannot be loaded");
     so_err_hint(err, "on Debian: apt-get install libcurl4");
     return SO_ENOTFOUND;
 }

@@ -1,5 +1,6 @@
-/* curl_library.h: libcurl, loaded when SMTP is configured and not before: with all that it brings along it takes about 4 MiB
- * and a few milliseconds of a start, which an app without mail of its own should not pay. */
+/* curl_library.h: libcurl, loaded when the settings ask for mail (auth/smtp.c) or for calls to other servers (auth/fetch.c),
+ * and not before: with all that it brings along it takes about 4 MiB and a few milliseconds of a start, which other apps
+ * should not pay. */
 #ifndef SO_AUTH_CURL_LIBRARY_H
 #define SO_AUTH_CURL_LIBRARY_H
 

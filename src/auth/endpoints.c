@@ -50,6 +50,12 @@ static const struct so_endpoint ENDPOINTS[] = {
     {"POST",  "/factors/{id}/verify",              so_factor_verify,        USER,  NEED, FACTOR, false, "a code for aal2"},
     {"DELETE", "/factors/{id}",                    so_factor_unenroll,      USER,  NONE, FREE,   false, "takes it away"},
 
+    {"GET",   "/authorize",                        so_oauth_authorize,      OPEN,  NONE, TOKEN,  false, "to a provider"},
+    {"GET",   "/callback",                         so_oauth_callback,       OPEN,  NONE, TOKEN,  false, "and back"},
+    {"POST",  "/callback",                         so_oauth_callback,       OPEN,  NONE, TOKEN,  false, "back by a form"},
+    {"GET",   "/user/identities/authorize",        so_oauth_link,           USER,  NONE, TOKEN,  false, "links a provider"},
+    {"DELETE", "/user/identities/{id}",            so_identity_delete,      USER,  NONE, FREE,   false, "unlinks one"},
+
     {"POST",  "/invite",                           so_invite,               ADMIN, NEED, FREE,   false, "mails a new user"},
     {"POST",  "/admin/generate_link",              so_generate_link,        ADMIN, NEED, FREE,   false, "link without mail"},
     {"GET",   "/admin/users",                      so_admin_list,           ADMIN, NONE, FREE,   false, "accounts in pages"},

@@ -37,6 +37,7 @@ struct so_str so_endpoint_methods(struct so_str path, struct so_arena *arena);
 so_endpoint_handler so_public_health, so_public_settings, so_public_jwks, so_public_configuration;
 so_endpoint_handler so_signup, so_token_grant, so_logout, so_me_get, so_me_put;
 so_endpoint_handler so_otp, so_recover, so_resend, so_reauthenticate, so_verify_page, so_verify_post;
+so_endpoint_handler so_oauth_authorize, so_oauth_callback, so_oauth_link, so_identity_delete;
 so_endpoint_handler so_sessions_list, so_session_end_one, so_admin_sessions, so_admin_session_end, so_admin_audit;
 so_endpoint_handler so_factor_enroll, so_factor_challenge, so_factor_verify, so_factor_unenroll;
 so_endpoint_handler so_recovery_status, so_recovery_generate, so_recovery_verify, so_recovery_regenerate, so_recovery_remove;

@@ -75,6 +75,18 @@
     X(FLOW_NOT_FOUND, "flow_state_not_found", 404, "invalid flow state, no valid flow state found")                         \
     X(FLOW_EXPIRED, "flow_state_expired", 422, "invalid flow state, flow state has expired")                                \
     X(BAD_VERIFIER, "bad_code_verifier", 400, "code challenge does not match previously saved code verifier")               \
+    X(PROVIDER_DISABLED, "provider_disabled", 400, "The provider is not enabled")                                           \
+    X(PROVIDER_UNSUPPORTED, "oauth_provider_not_supported", 400, "Unsupported provider: provider is not enabled")           \
+    X(PROVIDER_UNVERIFIED, "provider_email_needs_verification", 422, "Unverified email with the provider")                  \
+    X(PROVIDER_REFUSED, "bad_oauth_callback", 403, "The provider refused")                                                  \
+    X(BAD_OAUTH_STATE, "bad_oauth_state", 400, "OAuth state not found or expired")                                          \
+    X(BAD_OAUTH_CALLBACK, "bad_oauth_callback", 400, "OAuth callback with missing authorization code missing")              \
+    X(EXCHANGE_FAILED, "unexpected_failure", 500, "Unable to exchange external code")                                       \
+    X(LINKING_DISABLED, "manual_linking_disabled", 404, "Manual linking is disabled")                                       \
+    X(IDENTITY_EXISTS, "identity_already_exists", 422, "Identity is already linked")                                        \
+    X(IDENTITY_NOT_FOUND, "identity_not_found", 422, "Identity doesn't exist")                                              \
+    X(SINGLE_IDENTITY, "single_identity_not_deletable", 422, "User must have at least 1 identity after unlinking")          \
+    X(EMAIL_CONFLICT, "email_conflict_identity_not_deletable", 422, "Unable to unlink identity due to email conflict")      \
     X(RATE_LIMIT, "over_request_rate_limit", 429, "Request rate limit reached")                                             \
     X(BUSY, "request_timeout", 503, "The server is busy, please try again")                                                 \
     X(TIMEOUT, "request_timeout", 504, "The request took too long, please try again")                                       \

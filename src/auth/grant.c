@@ -2,6 +2,7 @@
 #include "auth/attempts.h"
 #include "auth/endpoints.h"
 #include "auth/errors.h"
+#include "auth/id_token.h"
 #include "auth/passwords.h"
 #include "auth/pkce.h"
 #include "auth/text.h"
@@ -143,6 +144,7 @@ static const struct {
     {"password", grant_password},
     {"refresh_token", grant_refresh},
     {"pkce", so_pkce_grant},
+    {"id_token", so_id_token_grant},
 };
 
 int so_token_grant(struct so_auth_call *call, struct so_err *err)

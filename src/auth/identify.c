@@ -22,6 +22,7 @@ enum { CACHE_ENTRIES = 1024 };
 struct facts {
     struct so_str sub, role, session_id;
     struct so_str claims; /* the payload, JSON text */
+    struct so_str issuer; /* {NULL,0}: ourselves, or who has our secret */
 };
 
 struct so_auth_cache {
@@ -54,7 +55,7 @@ void so_auth_cache_free(struct so_auth_cache *cache)
 
 /* The cache keeps a small object: the token's times, under their names because the cache looks at them, and last an array of
  * the facts in this order.  So finding a token again costs no parsing, no writing, and no search by name. */
-enum { FACT_SUB, FACT_ROLE, FACT_SESSION, FACT_CLAIMS, FACT_COUNT };
+enum { FACT_SUB, FACT_ROLE, FACT_SESSION, FACT_CLAIMS, FACT_ISSUER, FACT_COUNT };
 static const char *const TIMES[] = {"exp", "nbf"};
 
 static struct so_json_member member(const char *name, struct so_json value)
@@ -68,7 +69,13 @@ static struct so_json text_or_null(struct so_str s)
     return s.p == NULL ? (struct so_json){.type = SO_JSON_NULL} : so_json_make_str(s);
 }
 
-/* key_version: of the ring that verified the token, which may have been replaced since. */
+/* Another one whenever our keys or those of another issuer are others. */
+static uint64_t version_of_keys(struct so_auth *auth)
+{
+    return so_auth_keys_version(auth->keys) << 32 | (uint32_t)atomic_load(&auth->issuers.version);
+}
+
+/* key_version: of before the token was verified; the keys may have been replaced since. */
 static void keep(struct so_auth_cache *cache, struct so_str token, uint64_t key_version, const struct so_json *claims,
                  const struct facts *facts)
 {
@@ -77,6 +84,7 @@ static void keep(struct so_auth_cache *cache, struct so_str token, uint64_t key_
         [FACT_ROLE] = text_or_null(facts->role),
         [FACT_SESSION] = text_or_null(facts->session_id),
         [FACT_CLAIMS] = text_or_null(facts->claims),
+        [FACT_ISSUER] = text_or_null(facts->issuer),
     };
     struct so_json_member members[COUNT_OF(TIMES) + 1];
     uint32_t count = 0;
@@ -98,12 +106,12 @@ static struct so_str fact(const struct so_json *facts, size_t index)
 
 static bool find_kept(struct so_auth *auth, struct so_auth_cache *cache, struct so_str token, int64_t now, struct facts *out)
 {
-    const struct so_json *kept = so_jwt_cache_find(cache->tokens, token, so_auth_keys_version(auth->keys), now, 0);
+    const struct so_json *kept = so_jwt_cache_find(cache->tokens, token, version_of_keys(auth), now, 0);
     if (kept == NULL)
         return false;
     const struct so_json *facts = &kept->u.members[kept->len - 1].value;
-    *out =
-        (struct facts){fact(facts, FACT_SUB), fact(facts, FACT_ROLE), fact(facts, FACT_SESSION), fact(facts, FACT_CLAIMS)};
+    *out = (struct facts){fact(facts, FACT_SUB), fact(facts, FACT_ROLE), fact(facts, FACT_SESSION), fact(facts, FACT_CLAIMS),
+                          fact(facts, FACT_ISSUER)};
     return true;
 }
 
@@ -122,52 +130,75 @@ static int payload_of(struct so_str token, struct so_arena *arena, struct so_str
 }
 
 static int verify_once(struct so_auth *auth, struct so_str token, const struct so_jwt_checks *checks, struct so_arena *arena,
-                       struct so_json *out_claims, uint64_t *out_key_version, struct so_err *err)
+                       struct so_json *out_claims, struct so_err *err)
 {
     struct so_auth_ring *ring = so_auth_keys_take(auth->keys);
     int rc = so_jwt_verify(&ring->keys, token, checks, arena, out_claims, NULL, err);
-    *out_key_version = ring->version;
     so_auth_keys_give(ring);
     return rc;
 }
 
 /* A token that no key fits may be signed with a key that the file has and we have not seen yet. */
 static int verify_with_ring(struct so_auth *auth, struct so_str token, const struct so_jwt_checks *checks,
-                            struct so_arena *arena, struct so_json *out_claims, uint64_t *out_key_version,
-                            struct so_err *err)
+                            struct so_arena *arena, struct so_json *out_claims, struct so_err *err)
 {
     struct so_err first = SO_ERR_INIT;
     bool changed = false;
-    int rc = verify_once(auth, token, checks, arena, out_claims, out_key_version, &first);
+    int rc = verify_once(auth, token, checks, arena, out_claims, &first);
     if (rc == SO_EAUTH && so_auth_keys_look(auth->keys, &changed, NULL) == SO_OK && changed)
-        return verify_once(auth, token, checks, arena, out_claims, out_key_version, err);
+        return verify_once(auth, token, checks, arena, out_claims, err);
     if (rc != SO_OK && err != NULL && err->code == SO_OK)
         *err = first;
     return rc;
+}
+
+/* A token that is not signed with a key of ours may be another issuer's.  *out_issuer is NULL when it is not. */
+static int verify_any(struct so_auth *auth, struct so_str token, int64_t now, struct so_arena *arena,
+                      struct so_json *out_claims, struct so_issuer **out_issuer, struct so_err *err)
+{
+    const struct so_jwt_checks checks = {.now = now, .aud = auth->settings.audience};
+    struct so_err own = SO_ERR_INIT;
+    int rc = verify_with_ring(auth, token, &checks, arena, out_claims, &own);
+    struct so_issuer *issuer = rc == SO_EAUTH ? so_issuer_of(&auth->issuers, token, arena) : NULL;
+    *out_issuer = issuer;
+    if (issuer != NULL)
+        return so_issuer_verify(&auth->issuers, issuer, token, now, arena, out_claims, err);
+    if (rc != SO_OK && err != NULL && err->code == SO_OK)
+        *err = own;
+    return rc;
+}
+
+/* Of another issuer's token nothing counts but who it is about, and the role that the settings give such people. */
+static void facts_of(const struct so_json *claims, struct so_str payload, const struct so_issuer *issuer, struct facts *out)
+{
+    *out = (struct facts){.sub = so_json_get_str(claims, SO_STR("sub")), .claims = payload};
+    if (issuer != NULL) {
+        out->issuer = issuer->name;
+        out->role = so_str_c(so_role_name(so_issuer_role(issuer, claims)));
+        return;
+    }
+    out->role = so_json_get_str(claims, SO_STR("role"));
+    out->session_id = so_json_get_str(claims, SO_STR("session_id"));
 }
 
 /* cache may be NULL.  The errors are those of so_jwt_verify(). */
 static int verify(struct so_auth *auth, struct so_auth_cache *cache, struct so_str token, int64_t now,
                   struct so_arena *arena, struct facts *out, struct so_err *err)
 {
-    const struct so_jwt_checks checks = {.now = now, .aud = auth->settings.audience};
+    const uint64_t key_version = version_of_keys(auth);
     struct so_json claims;
+    struct so_issuer *issuer;
     struct so_str payload = {NULL, 0};
-    uint64_t key_version;
     if (cache != NULL && find_kept(auth, cache, token, now, out))
         return SO_OK;
-    int rc = verify_with_ring(auth, token, &checks, arena, &claims, &key_version, err);
+    int rc = verify_any(auth, token, now, arena, &claims, &issuer, err);
     if (rc == SO_OK)
         rc = payload_of(token, arena, &payload, err);
     if (rc != SO_OK)
         return rc;
-    *out = (struct facts){
-        .sub = so_json_get_str(&claims, SO_STR("sub")),
-        .role = auth->settings.foreign ? so_auth_role_claim(&claims, auth->settings.role_claim)
-                                       : so_json_get_str(&claims, SO_STR("role")),
-        .session_id = so_json_get_str(&claims, SO_STR("session_id")),
-        .claims = payload,
-    };
+    facts_of(&claims, payload, issuer, out);
+    if (auth->settings.foreign && issuer == NULL)
+        out->role = so_auth_role_claim(&claims, auth->settings.role_claim);
     if (cache != NULL)
         keep(cache, token, key_version, &claims, out);
     return SO_OK;
@@ -202,7 +233,7 @@ static int unknown_key(struct so_err *err) { return so_fail_http(err, SO_EAUTH, 
 static bool is_key_token(const struct facts *facts, enum so_role *out)
 {
     enum so_role role;
-    if (facts->sub.p != NULL || !find_role(facts->role, &role) || role == SO_ROLE_AUTHENTICATED)
+    if (facts->issuer.p != NULL || facts->sub.p != NULL || !find_role(facts->role, &role) || role == SO_ROLE_AUTHENTICATED)
         return false;
     *out = role;
     return true;
@@ -385,6 +416,16 @@ int so_auth_identify(struct so_auth *auth, struct so_auth_cache *cache, struct s
     return SO_OK;
 }
 
+uint64_t so_auth_revocations(struct so_auth *auth)
+{
+    return atomic_load_explicit(&auth->revoked.version, memory_order_acquire);
+}
+
+bool so_auth_is_revoked(struct so_auth *auth, const struct so_identity *who)
+{
+    return so_auth_revoked_has(&auth->revoked, who->session_id, who->uid, so_clock_now());
+}
+
 /* ---- endpoints ---- */
 
 static int load_user(struct so_auth_call *call, const struct facts *facts, struct so_err *err)
@@ -447,6 +488,8 @@ int so_auth_admit(struct so_auth_call *call, enum so_auth_access access, struct 
         rc = verify(auth, NULL, bearer, call->now_us / 1000000, call->arena, &facts, &own);
     if (rc == SO_ENOMEM)
         return so_err_oom(err);
+    if (rc == SO_OK && facts.issuer.p != NULL) /* it has no session here */
+        rc = so_fail(&own, SO_EAUTH, "accounts take no tokens of other issuers");
     if (rc != SO_OK)
         return so_auth_fail_with(err, SO_AUTH_BAD_JWT, "invalid JWT: unable to parse or verify signature, %s", own.message);
     return access == SO_ACCESS_ADMIN ? admit_admin(call, &facts, err) : admit_user(call, &facts, err);

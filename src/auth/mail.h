@@ -34,6 +34,7 @@ struct so_smtp_settings {
     const char *url;             /* smtp://HOST:PORT (STARTTLS, unless HOST is this machine) or smtps://HOST:PORT */
     const char *user, *password; /* NULL: no authentication */
     const char *from;            /* "Name <address>" or "address" */
+    const char *ca_file;         /* PEM; authorities that are trusted besides the system's; NULL: none */
     /* Told, on the sending thread, of a mail that was given up.  err says why, never to whom.  May be NULL. */
     void (*failed)(void *arg, const struct so_err *err);
     void *arg;

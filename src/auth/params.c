@@ -24,7 +24,7 @@ static const struct field {
     FIELD(password, TEXT, 4096), /* likewise above 72 */
     FIELD(password_hash, TEXT, 512),
     FIELD(current_password, TEXT, 4096),
-    FIELD(nonce, TEXT, 128),
+    FIELD(nonce, TEXT, 512),
     FIELD(refresh_token, TEXT, 512),
     FIELD(type, TEXT, 64),
     FIELD(token, TEXT, 512),
@@ -38,6 +38,9 @@ static const struct field {
     FIELD(role, TEXT, 64),
     FIELD(aud, TEXT, 255),
     FIELD(ban_duration, TEXT, 64),
+    FIELD(provider, TEXT, 64),
+    FIELD(id_token, TEXT, 16384), /* SO_JWT_MAX */
+    FIELD(access_token, TEXT, 16384),
     FIELD(factor_type, TEXT, 64),
     FIELD(friendly_name, TEXT, 255),
     FIELD(issuer, TEXT, 255),
@@ -50,6 +53,7 @@ static const struct field {
     FIELD(phone_confirm, FLAG, 0),
     FIELD(create_user, FLAG, 0),
     FIELD(should_soft_delete, FLAG, 0),
+    FIELD(link_identity, FLAG, 0),
 #undef FIELD
 };
 

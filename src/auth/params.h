@@ -20,9 +20,10 @@ struct so_auth_params {
     struct so_str type, token, token_hash, new_email, redirect_to;
     struct so_str code_challenge, code_challenge_method, auth_code, code_verifier;
     struct so_str refresh_token, role, aud, ban_duration;
+    struct so_str provider, id_token, access_token;
     struct so_str factor_type, friendly_name, issuer, challenge_id, code;
     const struct so_json *data, *user_metadata, *app_metadata;
-    enum so_auth_flag email_confirm, phone_confirm, create_user, should_soft_delete;
+    enum so_auth_flag email_confirm, phone_confirm, create_user, should_soft_delete, link_identity;
 };
 
 /* An empty body gives no members when it may be empty.  bad_json: no object, or a member of the wrong type;

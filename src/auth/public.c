@@ -18,7 +18,7 @@ int so_public_health(struct so_auth_call *call, struct so_err *err)
 int so_public_settings(struct so_auth_call *call, struct so_err *err)
 {
     (void)err;
-    /* Ways in that do not exist here are listed as off: clients show a button for what is on. */
+    /* Known ways in that are not set up are listed as off: clients show a button for what is on. */
     static const char *const OFF[] = {"phone",  "apple",   "azure",  "bitbucket", "discord",  "facebook",
                                       "github", "gitlab",  "google", "keycloak",  "linkedin", "notion",
                                       "slack",  "spotify", "twitch", "zoom"};
@@ -31,7 +31,12 @@ int so_public_settings(struct so_auth_call *call, struct so_err *err)
     so_jw_member_bool(&w, "email", true);
     so_jw_member_bool(&w, "anonymous_users", settings->anonymous_enabled);
     for (size_t i = 0; i < COUNT_OF(OFF); i++)
-        so_jw_member_bool(&w, OFF[i], false);
+        if (so_provider_find(&call->auth->providers, so_str_c(OFF[i])) == NULL)
+            so_jw_member_bool(&w, OFF[i], false);
+    for (size_t i = 0; i < call->auth->providers.count; i++) {
+        so_jw_key(&w, call->auth->providers.items[i].settings.name);
+        so_jw_bool(&w, true);
+    }
     so_jw_end_object(&w);
     so_jw_member_bool(&w, "disable_signup", settings->signup_disabled);
     so_jw_member_bool(&w, "mailer_autoconfirm", settings->autoconfirm);

@@ -66,9 +66,9 @@ void so_reply_page(struct so_auth_call *call)
     guard_page(call);
 }
 
-void so_reply_see_other(struct so_auth_call *call, struct so_str url)
+void so_reply_redirect(struct so_auth_call *call, int status, struct so_str url)
 {
-    begin(call, 303);
+    begin(call, status);
     so_reply_header(call->out, "Location", url);
     guard_page(call);
 }

@@ -85,6 +85,7 @@ static void add(struct so_auth_revoked *set, const struct so_auth_revoked_slot *
     *slot = *item;
     slot->expires = expires;
     atomic_store(&set->alive, set->count);
+    atomic_fetch_add(&set->version, 1);
 }
 
 int so_auth_revoked_batch_put(struct so_auth_revoked *set, struct so_auth_revoked_batch *batch, struct so_arena *arena,

@@ -21,10 +21,11 @@ struct so_auth_revoked_slot {
 struct so_auth_revoked {
     pthread_rwlock_t lock;
     struct so_auth_revoked_slot *slots;
-    size_t cap, count;    /* cap is 0 or a power of two */
-    size_t reserved;      /* room promised to batches that are not added yet */
-    int64_t seen;         /* the highest number read from the table */
-    _Atomic size_t alive; /* count, read without the lock: most servers hold none */
+    size_t cap, count;        /* cap is 0 or a power of two */
+    size_t reserved;          /* room promised to batches that are not added yet */
+    int64_t seen;             /* the highest number read from the table */
+    _Atomic size_t alive;     /* count, read without the lock: most servers hold none */
+    _Atomic uint64_t version; /* grows after ids have been added: who remembers it need not ask for each of his tokens */
 };
 
 int so_auth_revoked_init(struct so_auth_revoked *set, struct so_err *err) SO_MUST_CHECK;

@@ -10,13 +10,15 @@
 
 static int reply_list(struct so_auth_call *call, const struct so_session *sessions, size_t count, struct so_err *err)
 {
+    enum { SHOWN_MAX = 1000 };
     const struct so_session_limits *limits = &call->auth->settings.session_limits;
+    size_t shown = 0;
     struct so_jw w;
     so_reply_begin(call, 200, &w);
     so_jw_object(&w);
     so_jw_key(&w, SO_STR("sessions"));
     so_jw_array(&w);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && shown < SHOWN_MAX; i++) {
         enum so_session_end_cause cause;
         struct so_str expires = {NULL, 0};
         int64_t ends = so_session_ends(&sessions[i], limits, &cause);
@@ -27,6 +29,7 @@ static int reply_list(struct so_auth_call *call, const struct so_session *sessio
             if (expires.p == NULL)
                 return so_err_oom(err);
         }
+        shown++;
         so_session_put(&w, &sessions[i], expires, so_str_eq(sessions[i].id, call->session_id));
     }
     so_jw_end_array(&w);

@@ -94,16 +94,37 @@ static int make_session(struct so_auth_call *call, const struct so_user *user, c
     return out->id.p == NULL || out->amr.p == NULL ? so_err_oom(err) : SO_OK;
 }
 
+/* The user's sessions that ended a day ago or more, by whatever rule: nobody asks about them any more. */
+static int forget_ended(struct so_auth_call *call, struct so_conn *conn, struct so_str user_id, struct so_err *err)
+{
+    const struct so_session_limits *limits = &call->auth->settings.session_limits;
+    const struct {
+        const char *sql;
+        int64_t seconds;
+        bool holds;
+    } RULES[] = {
+        {"DELETE FROM auth_sessions WHERE user_id = ?1 AND not_after < ?2", 0, true},
+        {"DELETE FROM auth_sessions WHERE user_id = ?1 AND created_at < ?2", limits->lifetime, limits->lifetime > 0},
+        {"DELETE FROM auth_sessions WHERE user_id = ?1 AND COALESCE(refreshed_at, created_at) < ?2", limits->inactivity,
+         limits->inactivity > 0},
+    };
+    int rc = SO_OK;
+    for (size_t i = 0; rc == SO_OK && i < COUNT_OF(RULES); i++) {
+        if (!RULES[i].holds)
+            continue;
+        struct so_str since =
+            so_auth_time_dup(call->arena, call->now_us - (RULES[i].seconds + ENDED_KEPT_SECONDS) * 1000000);
+        rc = since.p == NULL ? so_err_oom(err) : so_auth_sql_run(conn, RULES[i].sql, SO_VALUES(user_id, since), NULL, err);
+    }
+    return rc;
+}
+
 /* With one session a user, the new one ends the others: their rows stay a while, so that their owners learn why. */
 static int end_older(struct so_auth_call *call, struct so_conn *conn, const struct so_session *newest, struct so_err *err)
 {
-    struct so_str long_ago = so_auth_time_dup(call->arena, call->now_us - (int64_t)ENDED_KEPT_SECONDS * 1000000);
     struct so_session *sessions;
     size_t count;
-    if (long_ago.p == NULL)
-        return so_err_oom(err);
-    int rc = so_auth_sql_run(conn, "DELETE FROM auth_sessions WHERE user_id = ?1 AND not_after < ?2",
-                             SO_VALUES(newest->user_id, long_ago), NULL, err);
+    int rc = forget_ended(call, conn, newest->user_id, err);
     if (rc != SO_OK || !call->auth->settings.single_session)
         return rc;
     rc = so_sessions_load(conn, newest->user_id, call->arena, &sessions, &count, err);

@@ -11,6 +11,7 @@ struct so_grant {
     struct so_str session_id, aal;
     struct so_str amr; /* the claim, JSON text */
     struct so_str refresh_token;
+    struct so_str provider_token, provider_refresh_token; /* of another provider, for the app; {NULL,0}: none */
     int64_t expires; /* of the access token, seconds since 1970: not later than its session */
 };
 

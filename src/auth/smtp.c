@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "auth/curl_library.h"
 #include "auth/mail.h"
@@ -127,6 +128,8 @@ static int set_options(struct smtp *smtp, CURL *curl, struct curl_slist *to, str
     CURLcode rc = so_curl.easy_setopt(curl, CURLOPT_URL, s->url);
     if (rc == CURLE_OK)
         rc = so_curl.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+    if (rc == CURLE_OK && s->ca_file != NULL)
+        rc = so_curl.easy_setopt(curl, CURLOPT_CAINFO, s->ca_file);
     if (rc == CURLE_OK && s->user != NULL)
         rc = so_curl.easy_setopt(curl, CURLOPT_USERNAME, s->user);
     if (rc == CURLE_OK && s->password != NULL)
@@ -243,6 +246,8 @@ static int set_up(struct smtp *smtp, struct so_err *err)
         return so_fail(err, SO_EINVAL, "SOCLE_SMTP_URL must begin with smtp:// or smtps://");
     if (!so_mail_sender(so_str_c(s->from), &name, &address))
         return so_fail(err, SO_EINVAL, "SOCLE_MAIL_FROM must be \"Name <address>\" or an address");
+    if (s->ca_file != NULL && access(s->ca_file, R_OK) != 0)
+        return so_fail(err, SO_ENOTFOUND, "SOCLE_CA_FILE names %s, which cannot be read", s->ca_file);
     smtp->plain_allowed = so_str_starts(url, SO_STR("smtp://")) && is_loopback(url);
     smtp->envelope_from = so_strndup(address.p, address.n);
     smtp->curl = so_curl.easy_init();
@@ -272,6 +277,7 @@ int so_smtp_open(const struct so_smtp_settings *settings, struct so_mailer **out
     } texts[] = {{&smtp->settings.url, settings->url},
                  {&smtp->settings.user, settings->user},
                  {&smtp->settings.password, settings->password},
+                 {&smtp->settings.ca_file, settings->ca_file},
                  {&smtp->settings.from, settings->from == NULL ? "" : settings->from}};
     for (size_t i = 0; rc == SO_OK && i < COUNT_OF(texts); i++) {
         *texts[i].to = texts[i].from;
@@ -306,6 +312,7 @@ void so_smtp_close(struct so_mailer *mailer)
     so_curl.easy_cleanup(smtp->curl);
     so_free((void *)(uintptr_t)smtp->settings.url);
     so_free((void *)(uintptr_t)smtp->settings.user);
+    so_free((void *)(uintptr_t)smtp->settings.ca_file);
     if (smtp->settings.password != NULL)
         explicit_bzero((void *)(uintptr_t)smtp->settings.password, strlen(smtp->settings.password));
     so_free((void *)(uintptr_t)smtp->settings.password);

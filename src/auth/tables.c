@@ -190,7 +190,22 @@ static const char FACTORS[] = "CREATE TABLE auth_mfa_factors ("
                               "ALTER TABLE auth_revocations ADD COLUMN number BIGINT NOT NULL DEFAULT 0;"
                               "CREATE INDEX auth_revocations_number ON auth_revocations (number);";
 
-static const char *const STEPS[] = {VERSION_1, VERSION_2, FACTORS};
+/* Sign-ins that went to another provider (auth/oauth_state.c), and what that gave the app (auth/pkce.c). */
+static const char OTHER_PROVIDERS[] =
+    "CREATE TABLE auth_oauth_states ("
+    "  state_hash TEXT NOT NULL PRIMARY KEY,"
+    "  provider TEXT NOT NULL,"
+    "  redirect_to TEXT NOT NULL,"
+    "  code_challenge TEXT,"
+    "  code_challenge_method TEXT,"
+    "  link_to UUID TEXT REFERENCES auth_users (id) ON DELETE CASCADE,"
+    "  created_at TIMESTAMPTZ TEXT NOT NULL"
+    ");"
+    "CREATE INDEX auth_oauth_states_created_at ON auth_oauth_states (created_at);"
+    "CREATE INDEX auth_oauth_states_link_to ON auth_oauth_states (link_to);"
+    "ALTER TABLE auth_flow_states ADD COLUMN provider_tokens TEXT;"; /* sealed under the code */
+
+static const char *const STEPS[] = {VERSION_1, VERSION_2, FACTORS, OTHER_PROVIDERS};
 
 static int read_version(struct so_conn *conn, int64_t *out_version, struct so_err *err)
 {

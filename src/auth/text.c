@@ -249,3 +249,12 @@ struct so_str so_auth_query(struct so_str query, const char *name, struct so_are
     }
     return (struct so_str){NULL, 0};
 }
+
+bool so_auth_query_pair(struct so_str pair, struct so_arena *arena, struct so_str *out_name, struct so_str *out_value)
+{
+    size_t equals = so_str_find_char(pair, '=', 0);
+    size_t name_end = equals == SO_STR_NONE ? pair.n : equals;
+    *out_name = decode(so_str_slice(pair, 0, name_end), arena);
+    *out_value = decode(so_str_slice(pair, name_end + (equals != SO_STR_NONE), pair.n), arena);
+    return out_name->p != NULL && out_value->p != NULL;
+}

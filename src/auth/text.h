@@ -34,5 +34,8 @@ bool so_auth_duration(struct so_str text, int64_t *out_us) SO_MUST_CHECK;
 /* The first parameter of this name in an URL query, decoded ("+" is a space) in `arena`.  {NULL,0} when it is not there,
  * malformed, or memory ran out: the caller then takes its default or refuses. */
 struct so_str so_auth_query(struct so_str query, const char *name, struct so_arena *arena);
+/* One "name=value" of a query, both decoded.  False when it is malformed or memory ran out. */
+bool so_auth_query_pair(struct so_str pair, struct so_arena *arena, struct so_str *out_name,
+                        struct so_str *out_value) SO_MUST_CHECK;
 
 #endif

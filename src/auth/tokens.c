@@ -68,6 +68,10 @@ int so_token_reply(struct so_auth_call *call, const struct so_grant *grant, cons
         so_jw_member_i64(&w, "expires_in", grant->expires - call->now_us / 1000000);
         so_jw_member_i64(&w, "expires_at", grant->expires);
         so_jw_member_str(&w, "refresh_token", grant->refresh_token);
+        if (grant->provider_token.n > 0)
+            so_jw_member_str(&w, "provider_token", grant->provider_token);
+        if (grant->provider_refresh_token.n > 0)
+            so_jw_member_str(&w, "provider_refresh_token", grant->provider_refresh_token);
         so_jw_key(&w, SO_STR("user"));
         so_user_put(&w, &grant->user);
         if (weak_reason != NULL) {

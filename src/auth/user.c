@@ -41,7 +41,7 @@ static int change_email(struct change *change, struct so_conn *conn, struct so_e
     user->email_confirmed_at = call->now;
     user->is_anonymous = SO_STR("0");
     if (rc == SO_OK)
-        rc = so_user_identify(call, conn, user, "email", true, err);
+        rc = so_user_identify(call, conn, user, "email", false, err); /* nobody has proved anything */
     return rc == SO_OK ? so_user_describe(call, user, err) : rc;
 }
 

@@ -90,6 +90,29 @@ int so_user_find(struct so_conn *conn, enum so_user_key key, struct so_str value
     return rc;
 }
 
+int so_user_find_by_identity(struct so_conn *conn, struct so_str provider, struct so_str provider_id, struct so_arena *arena,
+                             struct so_user *out, bool *out_found, struct so_err *err)
+{
+    struct so_stmt *st;
+    struct so_str id = {NULL, 0};
+    bool row = false;
+    int rc = so_auth_sql_start(conn, "SELECT user_id FROM auth_identities WHERE provider = ?1 AND provider_id = ?2",
+                               SO_VALUES(provider, provider_id), &st, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = so_stmt_step(st, &row, err);
+    if (rc == SO_OK && row) {
+        id = so_arena_dup(arena, so_stmt_text(st, 0));
+        rc = id.p == NULL ? so_err_oom(err) : SO_OK;
+    }
+    so_stmt_done(st);
+    if (rc == SO_OK && row)
+        return so_user_find(conn, SO_USER_BY_ID, id, arena, out, out_found, err);
+    if (rc == SO_OK)
+        *out_found = false;
+    return rc;
+}
+
 static int count_users(struct so_conn *conn, int64_t *out, struct so_err *err)
 {
     struct so_stmt *st;
@@ -217,37 +240,48 @@ int so_user_describe(struct so_auth_call *call, struct so_user *user, struct so_
                          &user->raw_user_meta_data, err);
 }
 
-/* {"provider": the first one, "providers": all} */
+static bool is_listed(const struct so_json *names, size_t count, struct so_str name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (so_str_eq(so_json_str(&names[i]), name))
+            return true;
+    return false;
+}
+
+/* {"provider": the first one, "providers": each once} */
 static int list_providers(struct so_auth_call *call, struct so_user *user, struct so_err *err)
 {
     struct so_json *names = so_alloc_array(call->arena, user->identity_count + 1, sizeof(*names));
     struct so_json_member members[2];
+    uint32_t count = 0;
     if (names == NULL)
         return so_err_oom(err);
     for (size_t i = 0; i < user->identity_count; i++)
-        names[i] = so_json_make_str(user->identities[i].provider);
+        if (!is_listed(names, count, user->identities[i].provider))
+            names[count++] = so_json_make_str(user->identities[i].provider);
     members[0] = member("provider", names[0]);
-    members[1] = member("providers",
-                        (struct so_json){.type = SO_JSON_ARRAY, .len = (uint32_t)user->identity_count, .u.items = names});
+    members[1] = member("providers", (struct so_json){.type = SO_JSON_ARRAY, .len = count, .u.items = names});
     struct so_json patch = {.type = SO_JSON_OBJECT, .len = COUNT_OF(members), .u.members = members};
     return so_auth_merge(user->raw_app_meta_data, &patch, SO_AUTH_APP_METADATA_MAX, call->arena, &user->raw_app_meta_data,
                          err);
 }
 
-/* The user's identity of this provider, a new one if there is none; NULL when memory ran out. */
-static struct so_user_identity *take_identity(struct so_auth_call *call, struct so_user *user, const char *provider,
-                                              struct so_err *err)
+/* The user's identity of this provider, and with this id there unless that is {NULL,0}: a new one if there is none; NULL
+ * when memory ran out. */
+static struct so_user_identity *take_identity(struct so_auth_call *call, struct so_user *user, struct so_str provider,
+                                              struct so_str provider_id, struct so_err *err)
 {
     for (size_t i = 0; i < user->identity_count; i++)
-        if (so_str_eq_c(user->identities[i].provider, provider))
+        if (so_str_eq(user->identities[i].provider, provider) &&
+            (provider_id.p == NULL || so_str_eq(user->identities[i].provider_id, provider_id)))
             return &user->identities[i];
     char id[37];
     so_random_uuid(id);
     struct so_user_identity identity = {
         .id = so_arena_dup(call->arena, so_str_c(id)),
-        .provider_id = user->id,
+        .provider_id = provider_id.p == NULL ? user->id : provider_id,
         .user_id = user->id,
-        .provider = so_str_c(provider),
+        .provider = provider,
         .last_sign_in_at = call->now,
         .created_at = call->now,
     };
@@ -256,31 +290,61 @@ static struct so_user_identity *take_identity(struct so_auth_call *call, struct 
     return &user->identities[user->identity_count - 1];
 }
 
+static int save_identity(struct so_auth_call *call, struct so_conn *conn, struct so_user *user,
+                         struct so_user_identity *identity, struct so_err *err)
+{
+    identity->updated_at = call->now;
+    int rc = so_auth_sql_run(
+        conn,
+        "INSERT INTO auth_identities (id, provider_id, provider, user_id, identity_data, email,"
+        " last_sign_in_at, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        " ON CONFLICT (provider_id, provider) DO UPDATE SET identity_data = excluded.identity_data,"
+        " email = excluded.email, last_sign_in_at = excluded.last_sign_in_at, updated_at = excluded.updated_at",
+        SO_VALUES(identity->id, identity->provider_id, identity->provider, identity->user_id, identity->identity_data,
+                  identity->email, identity->last_sign_in_at, identity->created_at, identity->updated_at),
+        NULL, err);
+    return rc == SO_OK ? list_providers(call, user, err) : rc;
+}
+
 int so_user_identify(struct so_auth_call *call, struct so_conn *conn, struct so_user *user, const char *provider,
                      bool verified, struct so_err *err)
 {
+    const struct so_str ANY = {NULL, 0};
     bool by_phone = strcmp(provider, "phone") == 0;
     struct so_json_member members[CLAIMS_MAX];
     struct so_json claims = claims_of(user, by_phone, verified, members);
-    struct so_user_identity *identity = take_identity(call, user, provider, err);
+    struct so_user_identity *identity = take_identity(call, user, so_str_c(provider), ANY, err);
     if (identity == NULL)
         return so_err_oom(err);
     int rc = so_auth_merge(identity->identity_data, &claims, SO_AUTH_USER_METADATA_MAX, call->arena,
                            &identity->identity_data, err);
     if (rc != SO_OK)
         return rc;
-    identity->updated_at = call->now;
     identity->email = by_phone ? (struct so_str){NULL, 0} : user->email;
-    rc = so_auth_sql_run(conn,
-                         "INSERT INTO auth_identities (id, provider_id, provider, user_id, identity_data, email,"
-                         " last_sign_in_at, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-                         " ON CONFLICT (provider_id, provider) DO UPDATE SET identity_data = excluded.identity_data,"
-                         " email = excluded.email, updated_at = excluded.updated_at",
-                         SO_VALUES(identity->id, identity->provider_id, identity->provider, identity->user_id,
-                                   identity->identity_data, identity->email, identity->last_sign_in_at, identity->created_at,
-                                   identity->updated_at),
-                         NULL, err);
-    return rc == SO_OK ? list_providers(call, user, err) : rc;
+    return save_identity(call, conn, user, identity, err);
+}
+
+int so_user_attach(struct so_auth_call *call, struct so_conn *conn, struct so_user *user,
+                   const struct so_user_identity *given, struct so_err *err)
+{
+    struct so_user_identity *identity = take_identity(call, user, given->provider, given->provider_id, err);
+    if (identity == NULL)
+        return so_err_oom(err);
+    identity->identity_data = given->identity_data;
+    identity->email = given->email;
+    identity->last_sign_in_at = call->now;
+    return save_identity(call, conn, user, identity, err);
+}
+
+int so_user_detach(struct so_auth_call *call, struct so_conn *conn, struct so_user *user, size_t at, struct so_err *err)
+{
+    int rc =
+        so_auth_sql_run(conn, "DELETE FROM auth_identities WHERE id = ?1", SO_VALUES(user->identities[at].id), NULL, err);
+    if (rc != SO_OK)
+        return rc;
+    user->identity_count--;
+    memmove(&user->identities[at], &user->identities[at + 1], (user->identity_count - at) * sizeof(*user->identities));
+    return list_providers(call, user, err);
 }
 
 /* ---- JSON ---- */

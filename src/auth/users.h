@@ -65,6 +65,9 @@ enum so_user_key { SO_USER_BY_ID, SO_USER_BY_EMAIL, SO_USER_BY_PHONE };
 /* With identities and factors.  *out_found false: there is none, and *out is untouched. */
 int so_user_find(struct so_conn *conn, enum so_user_key key, struct so_str value, struct so_arena *arena,
                  struct so_user *out, bool *out_found, struct so_err *err) SO_MUST_CHECK;
+/* The user who has this identity. */
+int so_user_find_by_identity(struct so_conn *conn, struct so_str provider, struct so_str provider_id, struct so_arena *arena,
+                             struct so_user *out, bool *out_found, struct so_err *err) SO_MUST_CHECK;
 /* Newest first.  *out_total counts all. */
 int so_user_list(struct so_conn *conn, int64_t limit, int64_t offset, struct so_arena *arena, struct so_user **out,
                  size_t *out_count, int64_t *out_total, struct so_err *err) SO_MUST_CHECK;
@@ -79,6 +82,13 @@ int so_user_update(struct so_auth_call *call, struct so_conn *conn, struct so_us
  * the provider (the caller writes the user afterwards). */
 int so_user_identify(struct so_auth_call *call, struct so_conn *conn, struct so_user *user, const char *provider,
                      bool verified, struct so_err *err) SO_MUST_CHECK;
+/* An identity that another provider vouches for: provider, provider_id, email and identity_data of `given`, made or renewed,
+ * and signed in with now.  user->identities and app_metadata as above. */
+int so_user_attach(struct so_auth_call *call, struct so_conn *conn, struct so_user *user,
+                   const struct so_user_identity *given, struct so_err *err) SO_MUST_CHECK;
+/* user->identities[at] goes. */
+int so_user_detach(struct so_auth_call *call, struct so_conn *conn, struct so_user *user, size_t at,
+                   struct so_err *err) SO_MUST_CHECK;
 /* Notes in user_metadata what the reference puts there: sub, email, email_verified, phone_verified. */
 int so_user_describe(struct so_auth_call *call, struct so_user *user, struct so_err *err) SO_MUST_CHECK;
 

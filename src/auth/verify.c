@@ -4,17 +4,15 @@
  *   link of a mail --GET--> a page with a button --POST--> 303 to the app, with the session in the fragment or ?code= (PKCE)
  *
  * A GET changes nothing: mail scanners and previews open every link, and must sign nobody in or out. */
-#include <stdio.h>
-
 #include "auth/confirm.h"
 #include "auth/endpoints.h"
 #include "auth/errors.h"
+#include "auth/landing.h"
 #include "auth/letters.h"
 #include "auth/pkce.h"
 #include "auth/reply.h"
 #include "auth/text.h"
 #include "auth/tokens.h"
-#include "jose/jwt.h"
 
 static const char CHANGE_HALF_DONE[] = "Confirmation link accepted. Please proceed to confirm link sent to the other email";
 
@@ -47,7 +45,11 @@ static int apply(struct verification *v, struct so_conn *conn, const struct so_c
     if (!v->by_link || code->code_challenge.p == NULL)
         return so_session_begin(call, conn, method, &v->grant, err);
     rc = so_user_update(call, conn, user, err);
-    return rc == SO_OK ? so_pkce_begin(call, conn, code, method, &v->auth_code, err) : rc;
+    const struct so_pkce_flow flow = {.user_id = code->user_id,
+                                      .code_challenge = code->code_challenge,
+                                      .code_challenge_method = code->code_challenge_method,
+                                      .method = method};
+    return rc == SO_OK ? so_pkce_begin(call, conn, &flow, &v->auth_code, err) : rc;
 }
 
 /* SO_OK with is_valid false: refused, and the guess was counted. */
@@ -122,69 +124,27 @@ static int verify_json(struct so_auth_call *call, struct so_err *err)
 
 /* ---- the answer to a browser ---- */
 
-static void put_parameter(struct so_buf *url, const char *name, struct so_str value)
-{
-    char last = url->len > 0 ? url->p[url->len - 1] : '?';
-    so_buf_printf(url, "%s%s=", last == '#' || last == '?' ? "" : "&", name);
-    so_buf_put_url(url, value);
-}
-
-static void put_number(struct so_buf *url, const char *name, int64_t value)
-{
-    char text[24];
-    snprintf(text, sizeof(text), "%lld", (long long)value);
-    put_parameter(url, name, so_str_c(text));
-}
-
-static int put_session(struct verification *v, struct so_str type, struct so_buf *url, struct so_err *err)
-{
-    struct so_auth_call *call = v->call;
-    struct so_buf token;
-    so_buf_init(&token, SO_JWT_MAX);
-    int rc = so_token_sign(call, &v->grant, &token, err);
-    if (rc == SO_OK) {
-        so_buf_putc(url, '#');
-        put_parameter(url, "access_token", so_buf_str(&token));
-        put_number(url, "expires_at", v->grant.expires);
-        put_number(url, "expires_in", v->grant.expires - call->now_us / 1000000);
-        put_parameter(url, "refresh_token", v->grant.refresh_token);
-        put_parameter(url, "token_type", SO_STR("bearer"));
-        put_parameter(url, "type", type);
-    }
-    so_buf_deinit(&token);
-    return rc;
-}
-
-static void put_error(const struct so_err *failure, bool in_query, struct so_buf *url)
-{
-    so_buf_putc(url, in_query ? '?' : '#');
-    put_parameter(url, "error", SO_STR("access_denied"));
-    put_parameter(url, "error_code", so_str_c(failure->id));
-    put_parameter(url, "error_description", so_str_c(failure->message));
-}
-
-/* `url` begins with where it leads.  Failures that are the visitor's go there too: a browser has no use for JSON. */
-static int put_outcome(struct verification *v, int rc, struct so_str type, struct so_buf *url, struct so_err *err)
+/* Failures that are the visitor's land in the app, too: a browser has no use for JSON. */
+static int put_outcome(struct verification *v, int rc, struct so_str type, struct so_landing *landing, struct so_err *err)
 {
     if (rc != SO_OK) {
         if (err->status == 0)
             return rc;
-        if (so_str_starts(v->token, SO_STR("pkce_")))
-            put_error(err, true, url);
-        put_error(err, false, url);
+        so_landing_error(landing, err, so_str_starts(v->token, SO_STR("pkce_")));
         *err = SO_ERR_INIT;
         return SO_OK;
     }
     if (!v->is_done) {
-        so_buf_putc(url, '#');
-        put_parameter(url, "message", so_str_c(CHANGE_HALF_DONE));
+        so_landing_fragment(landing, "message", so_str_c(CHANGE_HALF_DONE));
         return SO_OK;
     }
-    if (v->auth_code.p == NULL)
-        return put_session(v, type, url, err);
-    so_buf_putc(url, so_str_find_char(so_buf_str(url), '?', 0) == SO_STR_NONE ? '?' : '&');
-    put_parameter(url, "code", v->auth_code);
-    return SO_OK;
+    if (v->auth_code.p != NULL) {
+        so_landing_query(landing, "code", v->auth_code);
+        return SO_OK;
+    }
+    rc = so_landing_session(landing, v->call, &v->grant, err);
+    so_landing_fragment(landing, "type", type);
+    return rc;
 }
 
 static int verify_link(struct so_auth_call *call, struct so_err *err)
@@ -195,20 +155,14 @@ static int verify_link(struct so_auth_call *call, struct so_err *err)
                              .token = so_auth_query(call->in->query, "token", call->arena),
                              .kinds = so_code_kinds_of_type(type),
                              .by_link = true};
-    struct so_buf url;
-    so_buf_init(&url, 32 * 1024);
-    so_buf_put_str(&url, so_letter_redirect(call, asked));
-    int rc = put_outcome(&v, verify(&v, err), type, &url, err);
+    struct so_landing landing;
+    int rc = verify(&v, err);
+    so_landing_init(&landing, so_letter_redirect(call, asked));
+    rc = put_outcome(&v, rc, type, &landing, err);
     if (rc == SO_OK)
-        rc = so_buf_check(&url, "the link back", err);
-    struct so_str copy = rc == SO_OK ? so_arena_dup(call->arena, so_buf_str(&url)) : (struct so_str){NULL, 0};
-    so_buf_deinit(&url);
-    if (rc != SO_OK)
-        return rc;
-    if (copy.p == NULL)
-        return so_err_oom(err);
-    so_reply_see_other(call, copy);
-    return SO_OK;
+        return so_landing_reply(&landing, call, 303, err);
+    so_buf_deinit(&landing.url);
+    return rc;
 }
 
 /* The button of the page posts an empty form to the link's own address. */

@@ -10,7 +10,8 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 /* argv[0] is the command's own name.  Returns the exit code. */
 typedef int cli_command(int argc, char **argv);
-cli_command cmd_init, cmd_dev, cmd_serve, cmd_migrate, cmd_config, cmd_jwt, cmd_json, cmd_keys, cmd_schema, cmd_ws, cmd_user;
+cli_command cmd_init, cmd_dev, cmd_serve, cmd_migrate, cmd_config, cmd_jwt, cmd_json, cmd_keys, cmd_policy, cmd_schema,
+    cmd_ws, cmd_user;
 
 /* ---- arguments (args.c) ---- */
 

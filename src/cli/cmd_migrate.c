@@ -115,8 +115,8 @@ static int with_database(struct request *r, struct so_err *err)
     int rc = folder.len == 0 ? SO_OK : so_fs_make_directories(so_buf_cstr(&folder), 0700, err);
     so_buf_deinit(&folder);
     /* A server may have the database: to look at it needs no writer, unless there is nothing to look at yet. */
-    const struct so_db_options options = {.read_only =
-                                              strcmp(r->action, "apply") != 0 && so_fs_exists(r->config->database_path)};
+    bool looks = strcmp(r->action, "apply") != 0 && so_fs_exists(r->config->database_path);
+    const struct so_db_options options = {.read_only = looks, .serves = !looks};
     if (rc == SO_OK)
         rc = so_db_open(r->config->database_path, &options, &db, err);
     if (rc == SO_OK)

@@ -1,5 +1,6 @@
 /* cmd_user.c: socle user add|list|remove: accounts, through the same endpoints that the admin API has (auth/admin.c), so
- * that both check and write alike.  A running server need not be stopped: it hears of ended sessions within a second. */
+ * that both check and write alike.  Where a running server has the database, the server is asked; else the service runs
+ * here. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "app/config.h"
 #include "auth/auth.h"
 #include "auth/text.h"
-#include "auth/users.h"
+#include "cli/ask_server.h"
 #include "cli/cli.h"
 #include "core/random.h"
 #include "json/write.h"
@@ -45,7 +46,7 @@ static void make_key(char out[64])
         n += (size_t)snprintf(out + n, 64 - n, "%02x", bytes[i]);
 }
 
-static int open_service(struct command *c, struct so_err *err)
+static int open_auth(struct command *c, struct so_err *err)
 {
     const struct so_config *config = &c->config;
     make_key(c->key);
@@ -62,15 +63,26 @@ static int open_service(struct command *c, struct so_err *err)
         .keys_path = config->keys_path,
         .master_key = config->master_key == NULL ? so_str(NULL, 0) : so_str_c(config->master_key),
     };
-    int rc = so_app_make_data_folder(config, err);
-    if (rc == SO_OK)
-        rc = so_db_open(config->database_path, NULL, &c->db, err);
-    return rc == SO_OK ? so_auth_open(c->db, &settings, &c->auth, err) : rc;
+    return so_auth_open(c->db, &settings, &c->auth, err);
 }
 
-/* The answer, in the arena; a refusal becomes an error with its sentence. */
-static int ask(struct command *c, const char *method, struct so_str path, struct so_str query, struct so_str body,
-               struct so_json *out, struct so_err *err)
+/* c->auth stays NULL where a server has the database open. */
+static int open_service(struct command *c, struct so_err *err)
+{
+    struct so_err own = SO_ERR_INIT;
+    int rc = so_app_make_data_folder(&c->config, err);
+    if (rc != SO_OK)
+        return rc;
+    rc = so_db_open(c->config.database_path, NULL, &c->db, &own);
+    if (rc == SO_EBUSY)
+        return SO_OK;
+    if (rc != SO_OK)
+        return so_fail(err, rc, "%s", own.message);
+    return open_auth(c, err);
+}
+
+static void ask_here(struct command *c, const char *method, struct so_str path, struct so_str query, struct so_str body,
+                     int *out_status, struct so_buf *out)
 {
     const struct so_auth_in in = {.method = so_str_c(method),
                                   .path = path,
@@ -81,18 +93,38 @@ static int ask(struct command *c, const char *method, struct so_str path, struct
                                   .peer = SO_STR("127.0.0.1"),
                                   .user_agent = SO_STR("socle user")};
     struct so_auth_out answer;
+    so_auth_handle(c->auth, &in, &c->arena, &answer, out);
+    *out_status = answer.status;
+}
+
+static int ask_there(struct command *c, const char *method, struct so_str path, struct so_str query, struct so_str body,
+                     int *out_status, struct so_buf *out, struct so_err *err)
+{
+    struct so_str target = so_arena_printf(&c->arena, "/auth/v1%.*s%s%.*s", SO_STR_ARG(path), query.n > 0 ? "?" : "",
+                                           (int)query.n, query.n == 0 ? "" : query.p);
+    return target.p == NULL ? so_err_oom(err) : cli_ask_server(&c->config, method, target, body, out_status, out, err);
+}
+
+/* The answer, in the arena; a refusal becomes an error with its sentence. */
+static int ask(struct command *c, const char *method, struct so_str path, struct so_str query, struct so_str body,
+               struct so_json *out, struct so_err *err)
+{
     struct so_buf text;
+    int status = 0, rc = SO_OK;
     so_buf_init(&text, ANSWER_MAX);
-    so_auth_handle(c->auth, &in, &c->arena, &answer, &text);
-    struct so_str copy = so_arena_dup(&c->arena, so_buf_str(&text));
+    if (c->auth != NULL)
+        ask_here(c, method, path, query, body, &status, &text);
+    else
+        rc = ask_there(c, method, path, query, body, &status, &text, err);
+    struct so_str copy = rc == SO_OK ? so_arena_dup(&c->arena, so_buf_str(&text)) : (struct so_str){NULL, 0};
     so_buf_deinit(&text);
-    if (copy.p == NULL)
-        return so_err_oom(err);
-    int rc = so_json_parse(&c->arena, copy, NULL, out, err);
-    if (rc != SO_OK || answer.status < 400)
+    if (rc == SO_OK && copy.p == NULL)
+        rc = so_err_oom(err);
+    if (rc == SO_OK)
+        rc = so_json_parse(&c->arena, copy, NULL, out, err);
+    if (rc != SO_OK || status < 400)
         return rc;
-    struct so_str message = answer.failure.n > 0 ? answer.failure : so_json_get_str(out, SO_STR("message"));
-    return so_fail(err, SO_EINVAL, "%.*s", SO_STR_ARG(message));
+    return so_fail(err, SO_EINVAL, "%.*s", SO_STR_ARG(so_json_get_str(out, SO_STR("message"))));
 }
 
 /* ---- printing ---- */
@@ -144,22 +176,31 @@ static int print_one(const struct command *c, const struct so_json *user, struct
 
 /* ---- list ---- */
 
-/* Newest first, in pages; with --json one object a line, for any number of accounts. */
+/* One page, newest first; users->len < PAGE: the last. */
+static int read_page(struct command *c, unsigned page, const struct so_json **out_users, struct so_err *err)
+{
+    struct so_json *answer = so_alloc_zero(&c->arena, sizeof(*answer));
+    struct so_str query = so_arena_printf(&c->arena, "page=%u&per_page=%d", page, PAGE);
+    if (answer == NULL || query.p == NULL)
+        return so_err_oom(err);
+    int rc = ask(c, "GET", SO_STR("/admin/users"), query, SO_STR(""), answer, err);
+    if (rc != SO_OK)
+        return rc;
+    *out_users = so_json_get(answer, SO_STR("users"));
+    return *out_users == NULL ? so_fail(err, SO_EIO, "what listens there is no Socle server") : SO_OK;
+}
+
+/* With --json one object a line, for any number of accounts. */
 static int list(struct command *c, struct so_err *err)
 {
-    for (uint32_t page = 1, count = PAGE; count == PAGE; page++) {
-        struct so_json answer;
-        struct so_str query = so_arena_printf(&c->arena, "page=%u&per_page=%d", (unsigned)page, PAGE);
-        int rc = query.p == NULL ? so_err_oom(err) : ask(c, "GET", SO_STR("/admin/users"), query, SO_STR(""), &answer, err);
-        if (rc != SO_OK)
-            return rc;
-        const struct so_json *users = so_json_get(&answer, SO_STR("users"));
-        count = users->len;
-        for (uint32_t i = 0; rc == SO_OK && i < count; i++)
+    const struct so_json *users = NULL;
+    for (unsigned page = 1; users == NULL || users->len == PAGE; page++) {
+        so_arena_reset(&c->arena);
+        int rc = read_page(c, page, &users, err);
+        for (uint32_t i = 0; rc == SO_OK && i < users->len; i++)
             rc = print_one(c, &users->u.items[i], err);
         if (rc != SO_OK)
             return rc;
-        so_arena_reset(&c->arena);
     }
     return SO_OK;
 }
@@ -209,25 +250,24 @@ static int add(struct command *c, struct so_err *err)
 /* By id, or by address. */
 static int find_id(struct command *c, struct so_str *out, struct so_err *err)
 {
-    struct so_str who = so_str_c(c->who), address;
-    struct so_conn *conn;
-    struct so_user user;
-    bool found = true;
+    const struct so_json *users = NULL;
+    struct so_str who = so_str_c(c->who);
     uint8_t bytes[16];
     *out = who;
     if (so_auth_uuid(who, bytes))
         return SO_OK;
-    int rc = so_auth_email_take(&c->arena, who, &address, err);
-    if (rc == SO_OK)
-        rc = so_db_reader_take(c->db, &conn, err);
-    if (rc != SO_OK)
-        return rc;
-    rc = so_user_find(conn, SO_USER_BY_EMAIL, address, &c->arena, &user, &found, err);
-    so_db_reader_give(c->db, conn);
-    if (rc == SO_OK && !found)
-        return so_fail(err, SO_ENOTFOUND, "nobody has the address %s", c->who);
-    *out = user.id;
-    return rc;
+    for (unsigned page = 1; users == NULL || users->len == PAGE; page++) {
+        so_arena_reset(&c->arena);
+        int rc = read_page(c, page, &users, err);
+        if (rc != SO_OK)
+            return rc;
+        for (uint32_t i = 0; i < users->len; i++)
+            if (so_str_eq_nocase(member(&users->u.items[i], "email"), who)) {
+                *out = member(&users->u.items[i], "id");
+                return SO_OK;
+            }
+    }
+    return so_fail(err, SO_ENOTFOUND, "nobody has the address %s", c->who);
 }
 
 static int remove_user(struct command *c, struct so_err *err)

@@ -12,6 +12,7 @@ static const struct {
     {"dev", "dev [DIR]", "serve; migrate and reload on save", cmd_dev},
     {"serve", "serve [DIR]", "serve, for production", cmd_serve},
     {"migrate", "migrate plan|apply|status [DIR]", "what would change in the database; change it", cmd_migrate},
+    {"policy", "policy list|explain [DIR]", "who may do what to which row, and why", cmd_policy},
     {"config", "config [DIR]", "every setting: name, value, default, meaning", cmd_config},
     {"keys", "keys list|rotate|revoke", "the keys that sign tokens: show, turn over, take away", cmd_keys},
     {"user", "user add|list|remove", "accounts: make, show, take away", cmd_user},

@@ -118,6 +118,12 @@ int so_db_submit(struct so_db *db, struct so_db_job *job, struct so_err *err)
     return so_writer_submit(db->writer, job, err);
 }
 
+void so_db_on_commit(struct so_db *db, void (*fn)(void *arg), void *arg)
+{
+    if (db->writer != NULL)
+        so_writer_on_commit(db->writer, fn, arg);
+}
+
 void so_db_get_stats(struct so_db *db, struct so_db_stats *out)
 {
     *out = (struct so_db_stats){0};

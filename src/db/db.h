@@ -6,7 +6,7 @@
  * its own, commits them all with one fsync, and only then calls their done(): acknowledged means durable.
  * The writer alone checkpoints, too (readers never do, not even when they close): SQLite before 3.51.3 can corrupt a WAL
  * when two connections write or checkpoint at the same instant (sqlite.org/wal.html#walresetbug).
- * For the same reason one process at a time has a writer: so_db_open() in a second one is SO_EBUSY, unless it is read only.
+ * For the same reason the writers of several processes take turns, a batch each; and one process at a time serves a file.
  *
  * PostgreSQL, at a URL (these calls block; what an event loop calls is pg_pool.h):
  *   readers: connections that are read only, each outside a transaction until somebody opens one
@@ -34,6 +34,7 @@ struct so_db_options {
     size_t queue_max;      /* jobs waiting for the writer; 0 means 4096; beyond it SO_EBUSY */
     size_t batch_max;      /* jobs in one commit; 0 means 256 */
     unsigned statement_ms; /* time limit of a job, and of what a worker does with a reader it took; 0 means 8000 */
+    bool serves;           /* SO_EBUSY when another process does already */
     bool read_only;        /* no writer: for commands that only look */
     /* PostgreSQL only: */
     unsigned job_threads; /* each with a connection of its own; 0 means 4 */
@@ -85,6 +86,9 @@ int so_db_write(struct so_db *db, int (*run)(void *arg, struct so_conn *conn, st
  * before the commit: 23503.  (On PostgreSQL they stay enforced; migrations of all processes come one after another.) */
 int so_db_migrate(struct so_db *db, int (*run)(void *arg, struct so_conn *conn, struct so_err *err), void *arg,
                   struct so_err *err) SO_MUST_CHECK;
+/* fn(arg) is called on a thread that writes after each commit, before the jobs' done(): be short.  One listener; NULL ends it,
+ * and returns when no call is under way any more.  Nothing happens when the database was opened read only. */
+void so_db_on_commit(struct so_db *db, void (*fn)(void *arg), void *arg);
 /* Counters for /metrics and benchmarks: commits, jobs, largest batch. */
 struct so_db_stats {
     uint64_t commits, jobs, batch_largest, queue_length;

@@ -98,6 +98,8 @@ struct so_writer {
     size_t queued, queue_max;
     bool is_closing;
     struct so_db_stats stats;
+    void (*on_commit)(void *arg); /* NULL: nobody listens */
+    void *on_commit_arg;
 };
 
 void so_writer_init(struct so_writer *w, size_t queue_max);
@@ -116,6 +118,7 @@ int so_thread_start(void *(*run)(void *), void *arg, pthread_t *out, struct so_e
 bool so_writer_is_this_thread(const struct so_writer *w);
 /* run() of such a thread calls it first. */
 void so_writer_enter(const struct so_writer *w);
+void so_writer_on_commit(struct so_writer *w, void (*fn)(void *arg), void *arg);
 void so_writer_stats(struct so_writer *w, struct so_db_stats *out);
 /* Fills the job's rc and err; the first error stays. */
 void so_job_end(struct so_db_job *job, int rc, const struct so_err *err);

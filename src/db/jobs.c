@@ -78,9 +78,19 @@ void so_writer_tell(struct so_writer *w, struct so_db_job *const *jobs, size_t c
     w->stats.jobs += count;
     if (w->stats.batch_largest < count)
         w->stats.batch_largest = count;
+    if (good > 0 && w->on_commit != NULL)
+        w->on_commit(w->on_commit_arg);
     pthread_mutex_unlock(&w->lock);
     for (size_t i = 0; i < count; i++)
         jobs[i]->done(jobs[i]);
+}
+
+void so_writer_on_commit(struct so_writer *w, void (*fn)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&w->lock);
+    w->on_commit = fn;
+    w->on_commit_arg = arg;
+    pthread_mutex_unlock(&w->lock);
 }
 
 void so_writer_end(struct so_writer *w)

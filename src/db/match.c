@@ -7,12 +7,13 @@
 #include <wctype.h>
 
 #include "core/utf8.h"
-#include "db/regex_int.h"
+#include "db/match.h"
 #include "db/sqlite_int.h"
 
 /* ---- characters ---- */
 
 static locale_t utf8_locale;
+static pthread_once_t locale_once = PTHREAD_ONCE_INIT;
 static void make_locale(void) { utf8_locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0); }
 
 /* Simple case folding, one character to one.  Without the locale ASCII alone is folded. */
@@ -60,8 +61,10 @@ static bool take_char(struct so_str pattern, size_t *p, struct so_str text, size
     return step == LIKE_ONE_CHAR || got == want;
 }
 
-static bool like(struct so_str pattern, struct so_str text, bool folds)
+bool so_db_like(struct so_str pattern, struct so_str text, bool folds)
 {
+    if (folds)
+        pthread_once(&locale_once, make_locale);
     size_t p = 0, t = 0;
     size_t retry_p = SO_STR_NONE, retry_t = 0; /* after the last '%', and what it leaves of the text */
     for (;;) {
@@ -98,7 +101,7 @@ static void call_like(sqlite3_context *context, int count, sqlite3_value **args)
     (void)count;
     struct so_str pattern, text;
     if (read_text(context, args[0], &pattern) && read_text(context, args[1], &text))
-        sqlite3_result_int(context, like(pattern, text, false));
+        sqlite3_result_int(context, so_db_like(pattern, text, false));
 }
 
 static void call_ilike(sqlite3_context *context, int count, sqlite3_value **args)
@@ -106,7 +109,7 @@ static void call_ilike(sqlite3_context *context, int count, sqlite3_value **args
     (void)count;
     struct so_str pattern, text;
     if (read_text(context, args[0], &pattern) && read_text(context, args[1], &text))
-        sqlite3_result_int(context, like(pattern, text, true));
+        sqlite3_result_int(context, so_db_like(pattern, text, true));
 }
 
 /* ---- regular expressions ---- */
@@ -159,7 +162,5 @@ int so_match_register(struct so_sqlite *conn)
         {"so_ilike", 2, FLAGS, call_ilike, NULL, NULL},
         {"so_regex", 3, FLAGS, call_regex, NULL, NULL},
     };
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_locale);
     return so_sqlite_add_functions(conn, FUNCTIONS, COUNT_OF(FUNCTIONS));
 }

@@ -155,6 +155,8 @@ static int learn(struct so_pg_link *link, struct so_str sql, struct so_pg_known 
     *known = (struct so_pg_known){.item = {.hash = hash, .key = {known->key, sql.n}}};
     memcpy(known->key, sql.p, sql.n);
     int rc = so_pg_sql_translate(known->item.key, &known->sql, err);
+    if (rc == SO_OK)
+        rc = so_pg_sql_check(&known->sql, err);
     if (rc != SO_OK) {
         free_known(known);
         return rc;

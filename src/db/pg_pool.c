@@ -1,6 +1,6 @@
 /* pg_pool.c: which connection a request takes, and what happens when there is none.
  *
- *   every entry:  do what it is for -> settle(): drop what was lost, send what waits, flush
+ *   every turn:  do what it is for -> settle(): drop what was lost, send what waits, flush
  *
  * A request takes an idle connection; else one more is made, and meanwhile it joins the shortest pipeline whose first
  * request has not been running for long.  Reads that get stuck there all the same are sent again elsewhere.  While a
@@ -16,7 +16,7 @@
 #include "core/random.h"
 
 enum {
-    CONNECTIONS = 8,
+    CONNECTIONS = 16,
     PIPELINE_MAX = 32,
     QUEUE_MAX = 4096,
     PREPARED_MAX = 256,
@@ -172,8 +172,21 @@ static void take_finished(struct so_pg_pool *pool)
     }
 }
 
+/* Reads gain more from a pipeline than from a connection of their own; writes wait for the disk side by side. */
+static unsigned links_for(const struct so_pg_group *group, const struct so_pg_request *r)
+{
+    return r->reads ? (group->link_count + 1) / 2 : group->link_count;
+}
+
+static void connect_more(struct so_pg_group *group, const struct so_pg_request *r, int64_t now)
+{
+    unsigned links = count_links(group, SO_PG_LINK_UP) + count_links(group, SO_PG_LINK_CONNECTING);
+    if (links < links_for(group, r) && may_connect(group, now))
+        connect_one(group);
+}
+
 /* NULL: nobody can take it now. */
-static struct so_pg_link *choose(struct so_pg_group *group, int64_t now)
+static struct so_pg_link *choose(struct so_pg_group *group, const struct so_pg_request *r, int64_t now)
 {
     struct so_pg_link *best = NULL;
     for (unsigned i = 0; i < group->link_count; i++) {
@@ -187,33 +200,48 @@ static struct so_pg_link *choose(struct so_pg_group *group, int64_t now)
             (best == NULL || link->in_flight < best->in_flight))
             best = link;
     }
-    if (may_connect(group, now))
-        connect_one(group);
+    connect_more(group, r, now);
     return best;
 }
 
 /* ---- sending ---- */
 
+/* It is told in the next turn: nothing is done() from within so_pg_submit(). */
+static void refuse(struct so_pg_pool *pool, struct so_pg_request *r, const struct so_err *err)
+{
+    r->err = *err;
+    r->next = pool->refused;
+    pool->refused = r;
+    so_pg_alarm_by(pool, 0);
+}
+
+static void tell_refused(struct so_pg_pool *pool)
+{
+    while (pool->refused != NULL) {
+        struct so_pg_request *r = pool->refused;
+        pool->refused = r->next;
+        so_pg_finish(r, r->err.code, NULL);
+    }
+}
+
 static void dispatch(struct so_pg_group *group)
 {
     int64_t now = group->head == NULL ? 0 : so_clock_mono_ns();
     while (group->head != NULL) {
-        struct so_pg_link *link = choose(group, now);
-        if (link == NULL) {
-            so_pg_alarm_by(group->pool, group->head->deadline);
+        struct so_pg_link *link = choose(group, group->head, now);
+        if (link == NULL)
             return;
-        }
         struct so_pg_request *r = dequeue(group);
         struct so_err err = SO_ERR_INIT;
         int rc = so_pg_link_send(link, r, &err);
         if (rc != SO_OK)
-            so_pg_finish(r, rc, &err);
-        else
-            so_pg_alarm_by(group->pool, link->in_flight > 1 && now + STUCK_NS < r->deadline ? now + STUCK_NS : r->deadline);
+            refuse(group->pool, r, &err);
+        else if (link->in_flight > 1)
+            so_pg_alarm_by(group->pool, now + STUCK_NS);
     }
 }
 
-static bool drop_lost(struct so_pg_group *group)
+static void drop_lost(struct so_pg_group *group)
 {
     bool dropped = false;
     for (unsigned i = 0; i < group->link_count; i++) {
@@ -227,7 +255,6 @@ static bool drop_lost(struct so_pg_group *group)
     }
     if (dropped && !has_links(group) && may_connect(group, so_clock_mono_ns()))
         connect_one(group); /* so that we know when it is back */
-    return dropped;
 }
 
 static void flush(struct so_pg_group *group)
@@ -246,18 +273,32 @@ static bool any_lost(const struct so_pg_pool *pool)
     return false;
 }
 
+/* What waits is sent; no callback is called. */
+static void send_waiting(struct so_pg_pool *pool)
+{
+    if (pool->is_corked || pool->is_working || pool->is_closing)
+        return;
+    for (unsigned i = 0; i < pool->group_count; i++) {
+        dispatch(&pool->groups[i]);
+        flush(&pool->groups[i]);
+    }
+    if (any_lost(pool))
+        so_pg_alarm_by(pool, 0); /* settle() soon */
+}
+
 static void settle(struct so_pg_pool *pool)
 {
     if (pool->is_corked || pool->is_working || pool->is_closing)
         return;
     pool->is_working = true;
     do {
+        tell_refused(pool);
         for (unsigned i = 0; i < pool->group_count; i++) {
             drop_lost(&pool->groups[i]);
             dispatch(&pool->groups[i]);
             flush(&pool->groups[i]);
         }
-    } while (any_lost(pool));
+    } while (any_lost(pool) || pool->refused != NULL);
     pool->is_working = false;
 }
 
@@ -441,7 +482,8 @@ int so_pg_submit(struct so_pg_pool *pool, struct so_pg_request *r, struct so_err
     memset(r->answers, 0, sizeof(r->answers));
     pool->stats.requests++;
     enqueue(group, r);
-    settle(pool);
+    so_pg_alarm_by(pool, r->deadline);
+    send_waiting(pool);
     return SO_OK;
 }
 
@@ -574,6 +616,7 @@ void so_pg_pool_close(struct so_pg_pool *pool)
     if (pool->helper.is_running)
         (void)!pool->host->watch(pool->host->arg, helper_slot, pool->helper.wake[0], 0, NULL);
     so_pg_helper_close(&pool->helper);
+    tell_refused(pool);
     for (unsigned i = 0; i < pool->group_count; i++)
         close_group(&pool->groups[i]);
     while (pool->spare != NULL) {

@@ -32,7 +32,7 @@ struct so_pg_host {
 struct so_pg_pool_options {
     const char *url;
     const char *read_url; /* where requests that only read go (replicas: target_session_attrs=prefer-standby); NULL: `url` */
-    unsigned connections; /* at most, per URL; 0 means 8.  They are opened as they are needed */
+    unsigned connections; /* at most, per URL; 0 means 16.  They are opened as they are needed; reads share half of them */
     unsigned pipeline_max; /* requests sent on one connection and not answered; 0 means 32 */
     size_t queue_max;      /* requests that wait for a connection; 0 means 4096; beyond it SO_EBUSY */
     unsigned prepared_max; /* statements that a connection keeps; 0 means 256 */
@@ -98,7 +98,8 @@ struct so_pg_request {
 /* Takes the request; done() is not called from within.  SO_EBUSY (503) when too many wait, SO_EDB with 08001 (503) while the
  * server cannot be reached, SO_EINVAL for too many statements. */
 int so_pg_submit(struct so_pg_pool *pool, struct so_pg_request *r, struct so_err *err) SO_MUST_CHECK;
-/* For a request whose check() said SO_PG_WAIT; `why` is for SO_PG_ROLLBACK.  Do not call it from check(). */
+/* For a request whose check() said SO_PG_WAIT; `why` is for SO_PG_ROLLBACK, which calls done() from within.  Not from
+ * check(). */
 void so_pg_resume(struct so_pg_pool *pool, struct so_pg_request *r, enum so_pg_verdict verdict, const struct so_err *why);
 
 struct so_pg_pool_stats {

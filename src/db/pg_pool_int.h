@@ -145,6 +145,7 @@ struct so_pg_pool {
     struct so_pg_group groups[2]; /* [1]: where reads go, if they go elsewhere */
     unsigned group_count;
     struct so_pg_helper helper;
+    struct so_pg_request *refused; /* could not be sent, and have not been told */
     struct so_pg_flight *spare;
     struct so_arena scratch; /* values on their way into libpq's buffer */
     bool is_corked, is_working, is_closing;

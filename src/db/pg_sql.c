@@ -6,6 +6,8 @@ enum { TEXT_MAX = 16 << 20 }; /* bytes of a statement */
 struct scan {
     struct so_str in;
     size_t at;
+    size_t name_end;    /* behind the last name (or word) that was copied */
+    size_t escapes_end; /* behind the last E alone: a literal there has escapes */
     struct so_pg_sql *out;
     struct so_err *err;
 };
@@ -24,6 +26,14 @@ static char before(const struct scan *s, size_t back) { return s->at >= back ? s
 static size_t end_of_word(struct so_str in, size_t at)
 {
     while (at < in.n && is_word(in.p[at]))
+        at++;
+    return at;
+}
+
+/* Names may hold dollars behind their first byte. */
+static size_t end_of_name(struct so_str in, size_t at)
+{
+    while (at < in.n && (is_word(in.p[at]) || in.p[at] == '$'))
         at++;
     return at;
 }
@@ -83,14 +93,13 @@ static size_t end_of_opaque(const struct scan *s)
 {
     char c = peek(s, 0), next = peek(s, 1);
     if (c == '\'' || c == '"') {
-        bool has_escapes = c == '\'' && (before(s, 1) == 'E' || before(s, 1) == 'e') && !is_word(before(s, 2));
-        return end_of_quotes(s->in, s->at, has_escapes);
+        return end_of_quotes(s->in, s->at, c == '\'' && s->at == s->escapes_end);
     }
     if (c == '-' && next == '-')
         return end_of_line(s->in, s->at);
     if (c == '/' && next == '*')
         return end_of_comment(s->in, s->at);
-    if (c == '$' && !is_word(before(s, 1)))
+    if (c == '$' && s->at != s->name_end)
         return end_of_dollars(s->in, s->at);
     return s->at;
 }
@@ -101,6 +110,8 @@ static int put_parameter(struct scan *s, int position, size_t end)
 {
     if (position > s->out->parameter_count)
         s->out->parameter_count = position;
+    if (is_word(before(s, 1)) || before(s, 1) == '$') /* "a?1" must not become the name a$1 */
+        so_buf_putc(&s->out->text, ' ');
     so_buf_printf(&s->out->text, "$%d", position);
     s->at = end;
     return SO_OK;
@@ -152,9 +163,12 @@ static int take_one(struct scan *s)
     } else if (c == ':' && starts_word(next)) {
         return put_named(s);
     } else if (starts_word(c)) {
-        size_t end = end_of_word(s->in, s->at);
+        size_t end = end_of_name(s->in, s->at);
         if (s->out->verb.n == 0)
             s->out->verb = so_str_slice(s->in, s->at, end);
+        if (end == s->at + 1 && (c == 'E' || c == 'e'))
+            s->escapes_end = end;
+        s->name_end = end;
         copy_until(s, end);
     } else {
         copy_until(s, s->at + 1);
@@ -164,7 +178,7 @@ static int take_one(struct scan *s)
 
 int so_pg_sql_translate(struct so_str sql, struct so_pg_sql *out, struct so_err *err)
 {
-    struct scan s = {.in = sql, .out = out, .err = err};
+    struct scan s = {.in = sql, .name_end = SO_STR_NONE, .escapes_end = SO_STR_NONE, .out = out, .err = err};
     out->parameter_count = out->name_count = 0;
     out->verb = (struct so_str){"", 0};
     so_buf_init(&out->text, TEXT_MAX);
@@ -177,6 +191,17 @@ int so_pg_sql_translate(struct so_str sql, struct so_pg_sql *out, struct so_err 
     if (out->text.rc == SO_ELIMIT)
         return so_fail_http(err, SO_ELIMIT, 0, "54000", "the statement is too long");
     return so_buf_check(&out->text, "the statement", err);
+}
+
+int so_pg_sql_check(const struct so_pg_sql *sql, struct so_err *err)
+{
+    static const char *const VERBS[] = {"begin", "start", "commit", "end", "abort", "prepare", "discard", "deallocate"};
+    for (size_t i = 0; i < COUNT_OF(VERBS); i++)
+        if (so_str_eq_nocase(sql->verb, so_str_c(VERBS[i])))
+            return so_fail_http(err, SO_EDB, 0, "42501", "not authorized");
+    if (so_str_eq_nocase(sql->verb, SO_STR("copy")))
+        return so_fail_http(err, SO_EDB, 0, "0A000", "COPY is not supported");
+    return sql->verb.n == 0 ? so_fail_http(err, SO_EDB, 0, "42601", "the statement is empty") : SO_OK;
 }
 
 int so_pg_sql_position(const struct so_pg_sql *sql, struct so_str name)

@@ -30,6 +30,9 @@ struct so_pg_sql {
 /* out->text is the caller's to deinit, after a failure, too.
  * SO_EDB with id 42P02 for a number out of range, 54000 for too many names or a statement that is too long. */
 int so_pg_sql_translate(struct so_str sql, struct so_pg_sql *out, struct so_err *err) SO_MUST_CHECK;
+/* Refuses an empty statement (42601); those that would end or begin a transaction, which is who opened it's to do, or take
+ * our prepared statements away (42501); and COPY, which a connection of ours cannot go on after (0A000). */
+int so_pg_sql_check(const struct so_pg_sql *sql, struct so_err *err) SO_MUST_CHECK;
 /* 0 when there is none of that name. */
 int so_pg_sql_position(const struct so_pg_sql *sql, struct so_str name);
 

@@ -80,17 +80,6 @@ static void drop_oldest(struct so_pg_conn *conn)
 
 /* ---- preparing ---- */
 
-/* Statements of a transaction are not a job's or a reader's to give: who opened it ends it.  Nor is what would take our
- * prepared statements away. */
-static int refuse_verb(struct so_str verb, struct so_err *err)
-{
-    static const char *const VERBS[] = {"begin", "start", "commit", "end", "abort", "prepare", "discard", "deallocate"};
-    for (size_t i = 0; i < COUNT_OF(VERBS); i++)
-        if (so_str_eq_nocase(verb, so_str_c(VERBS[i])))
-            return so_fail_http(err, SO_EDB, 0, "42501", "not authorized");
-    return verb.n == 0 ? so_fail_http(err, SO_EDB, 0, "42601", "the statement is empty") : SO_OK;
-}
-
 static int new_prepared(struct so_str sql, uint64_t hash, struct prepared **out, struct so_err *err)
 {
     struct prepared *p = so_malloc(sizeof(*p) + sql.n);
@@ -100,7 +89,7 @@ static int new_prepared(struct so_str sql, uint64_t hash, struct prepared **out,
     memcpy(p->key, sql.p, sql.n);
     int rc = so_pg_sql_translate(p->item.key, &p->sql, err);
     if (rc == SO_OK)
-        rc = refuse_verb(p->sql.verb, err);
+        rc = so_pg_sql_check(&p->sql, err);
     if (rc != SO_OK) {
         free_prepared(p);
         return rc;
@@ -161,7 +150,7 @@ static int find_prepared(struct so_pg_conn *conn, struct so_str sql, struct prep
         *out = of_item(item);
         return make_ready(conn, *out, err);
     }
-    struct prepared *p;
+    struct prepared *p = NULL;
     int rc = new_prepared(sql, hash, &p, err);
     if (rc != SO_OK)
         return rc;
@@ -180,7 +169,7 @@ static int find_prepared(struct so_pg_conn *conn, struct so_str sql, struct prep
 int so_pg_prepare(struct so_conn *base, struct so_str sql, struct so_stmt **out, struct so_err *err)
 {
     struct so_pg_conn *conn = so_pg_conn_of(base);
-    struct prepared *p;
+    struct prepared *p = NULL;
     int rc = find_prepared(conn, sql, &p, err);
     if (rc != SO_OK)
         return rc;

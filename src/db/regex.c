@@ -1,6 +1,6 @@
 /* regex.c: PCRE2 with PostgreSQL's meaning: '.' matches a newline, '$' only the end; and with limits, since patterns come
  * from strangers and backtracking is exponential. */
-#include "db/regex_int.h"
+#include "db/match.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>

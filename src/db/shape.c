@@ -97,6 +97,8 @@ static put_text *const PUT_TEXT[] = {
 };
 _Static_assert(COUNT_OF(PUT_TEXT) == SO_TYPE_COUNT, "every type has a row");
 
+void so_shape_put_text(enum so_type type, struct so_str stored, struct so_buf *out) { PUT_TEXT[type](out, stored); }
+
 /* A cell's text; a failure to get it latches in `out`. */
 static struct so_str text_of(sqlite3_value *cell, struct so_buf *out)
 {

@@ -38,6 +38,8 @@ struct so_str so_field_key(struct so_arena *arena, struct so_str name);
 /* The current row of `st`, columns first .. first + field_count - 1, as a JSON object. */
 void so_shape_put_row(const struct so_shape *shape, struct so_stmt *st, int first, struct so_buf *out);
 
+/* A text as a column of `type` holds it, as JSON. */
+void so_shape_put_text(enum so_type type, struct so_str stored, struct so_buf *out);
 /* Cell `column` alone, as the value of `field`. */
 void so_shape_put_value(const struct so_field *field, struct so_stmt *st, int column, struct so_buf *out);
 

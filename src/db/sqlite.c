@@ -92,8 +92,8 @@ static const char READER_PRAGMAS[] = "PRAGMA foreign_keys=ON;"
                                      "PRAGMA mmap_size=268435456;"
                                      "PRAGMA wal_autocheckpoint=0;";
 
-/* trusted_schema: a search index is a virtual table that triggers write, which SQLite refuses in a schema that is not trusted.
- * What a schema could call by it beyond that are functions of ours that change nothing; readers do not trust it.
+/* trusted_schema: a search index is a virtual table that triggers write, which SQLite refuses in a schema that is not
+ * trusted. What a schema could call by it beyond that are functions of ours that change nothing; readers do not trust it.
  * secure_delete=FAST: what is deleted is overwritten where that costs no further page. */
 static const char WRITER_PRAGMAS[] = "PRAGMA synchronous=FULL;"
                                      "PRAGMA foreign_keys=ON;"

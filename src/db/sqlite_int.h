@@ -56,9 +56,12 @@ void so_sqlite_cache_deinit(struct so_sqlite *conn);
 void so_sqlite_reset_all(struct so_sqlite *conn);
 
 /* sqlite_writer.c */
-/* sqlite_lock.c: SO_EBUSY when another process writes this file. */
-int so_sqlite_lock(const char *path, int *out_fd, struct so_err *err) SO_MUST_CHECK;
-void so_sqlite_unlock(int fd); /* -1 is fine */
+/* sqlite_lock.c: SO_EBUSY when another process serves this file; whose turn it is to write. */
+int so_sqlite_serve_lock(const char *path, int *out_fd, struct so_err *err) SO_MUST_CHECK;
+int so_sqlite_turn_open(const char *path, int *out_fd, struct so_err *err) SO_MUST_CHECK;
+void so_sqlite_turn_take(int fd);
+void so_sqlite_turn_give(int fd);
+void so_sqlite_lock_close(int fd); /* -1 is fine */
 int so_sqlite_writer_open(const struct so_db_setup *setup, struct so_writer **out, struct so_err *err) SO_MUST_CHECK;
 void so_sqlite_writer_close(struct so_writer *base);
 

@@ -43,7 +43,7 @@ struct writer {
     struct so_db_job **taken; /* batch_max of them, the thread's own */
     struct task *batch;       /* the same jobs, each with its state */
     size_t batch_len;
-    int lock;         /* descriptor of the file that says this process is the one that writes; -1: none */
+    int served, turn; /* descriptors of the locks; -1: none */
     int checkpointed; /* pages of the WAL that a checkpoint has seen */
     pthread_t thread;
     bool is_running; /* the thread was started */
@@ -278,12 +278,14 @@ static void *run_thread(void *arg)
     so_writer_enter(&w->base);
     w->conn->ends_transactions = true;
     while (take_batch(w)) {
+        so_sqlite_turn_take(w->turn);
         if (w->batch[0].job->alone)
             run_alone(w);
         else
             run_batch(w);
         so_writer_tell(&w->base, w->taken, w->batch_len);
         checkpoint_if_due(w);
+        so_sqlite_turn_give(w->turn);
     }
     return NULL;
 }
@@ -308,10 +310,14 @@ int so_sqlite_writer_open(const struct so_db_setup *setup, struct so_writer **ou
     so_writer_init(&w->base, setup->options.queue_max);
     w->statement_ns = setup->statement_ns;
     w->batch_max = setup->options.batch_max;
-    w->lock = -1;
-    int rc = so_sqlite_lock(setup->url, &w->lock, err);
-    if (rc == SO_OK)
-        rc = so_sqlite_open(setup->url, SO_CONN_WRITER, &w->conn, err);
+    w->served = w->turn = -1;
+    int rc = so_sqlite_turn_open(setup->url, &w->turn, err);
+    if (rc == SO_OK && setup->options.serves)
+        rc = so_sqlite_serve_lock(setup->url, &w->served, err);
+    if (rc != SO_OK)
+        goto fail;
+    so_sqlite_turn_take(w->turn);
+    rc = so_sqlite_open(setup->url, SO_CONN_WRITER, &w->conn, err);
     if (rc != SO_OK)
         goto fail;
     w->taken = so_calloc(w->batch_max, sizeof(struct so_db_job *));
@@ -321,6 +327,7 @@ int so_sqlite_writer_open(const struct so_db_setup *setup, struct so_writer **ou
         rc = so_thread_start(run_thread, w, &w->thread, err);
     if (rc != SO_OK)
         goto fail;
+    so_sqlite_turn_give(w->turn);
     w->is_running = true;
     *out = &w->base;
     return SO_OK;
@@ -338,10 +345,12 @@ void so_sqlite_writer_close(struct so_writer *base)
     for (size_t i = 0; i < CONTROL_COUNT; i++)
         sqlite3_finalize(w->controls[i]);
     if (w->conn != NULL) {
+        so_sqlite_turn_take(w->turn);
         sqlite3_wal_checkpoint_v2(w->conn->sqlite, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
         so_conn_close(&w->conn->base);
     }
-    so_sqlite_unlock(w->lock);
+    so_sqlite_lock_close(w->turn);
+    so_sqlite_lock_close(w->served);
     so_free(w->taken);
     so_free(w->batch);
     so_writer_deinit(base);

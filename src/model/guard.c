@@ -14,8 +14,9 @@
 enum { GUARDED_MAX = 1 << 20 };
 
 struct guarding {
-    struct so_model *model;
-    struct so_table **tables;
+    struct so_arena *arena;
+    const struct so_table *const *tables;
+    struct so_table **unguarded; /* the same, to be guarded; NULL: they are */
     size_t count;
     char *state; /* of each table's select policy */
     struct so_err *err;
@@ -54,7 +55,7 @@ static int put_guards(struct guarding *g, const struct so_sql_token *tokens, str
         const struct so_policy *select = &g->tables[i]->policies[SO_CMD_SELECT];
         if (select->kind == SO_POLICY_ALLOW || !names_table(tokens, g->tables[i]))
             continue;
-        int rc = guard_select(g, i);
+        int rc = g->unguarded == NULL ? SO_OK : guard_select(g, i);
         if (rc != SO_OK)
             return rc;
         so_buf_puts(out, out->len > 0 ? ", " : "");
@@ -71,7 +72,7 @@ static int guard_policy(struct guarding *g, struct so_policy *policy)
     const struct so_sql_token *tokens;
     if (policy->kind != SO_POLICY_SQL || policy->marked.p == NULL)
         return SO_OK;
-    int rc = so_sql_tokens(policy->source, &g->model->arena, &tokens, g->err);
+    int rc = so_sql_tokens(policy->source, g->arena, &tokens, g->err);
     if (rc != SO_OK)
         return rc;
     struct so_buf guards, sql;
@@ -82,7 +83,7 @@ static int guard_policy(struct guarding *g, struct so_policy *policy)
         so_sql_put_guarded(&sql, policy->marked, so_buf_str(&guards));
         rc = so_buf_check(&sql, "the policy", g->err);
     }
-    struct so_str kept = rc == SO_OK ? so_arena_dup(&g->model->arena, so_buf_str(&sql)) : (struct so_str){NULL, 0};
+    struct so_str kept = rc == SO_OK ? so_arena_dup(g->arena, so_buf_str(&sql)) : (struct so_str){NULL, 0};
     if (rc == SO_OK)
         rc = kept.p == NULL ? so_err_oom(g->err) : SO_OK;
     if (rc == SO_OK)
@@ -95,7 +96,7 @@ static int guard_policy(struct guarding *g, struct so_policy *policy)
 /* Recursion is at most as deep as there are tables. */
 static int guard_select(struct guarding *g, size_t i)
 {
-    struct so_table *table = g->tables[i];
+    struct so_table *table = g->unguarded[i];
     if (g->state[i] == VISITING) {
         struct so_place at = {.file = table->file, .keyword = "x-policies", .member = SO_STR("select")};
         so_place_fail(&at, g->err, SO_EINVAL, "infinite recursion detected in policy for relation \"%.*s\"",
@@ -113,7 +114,13 @@ static int guard_select(struct guarding *g, size_t i)
 
 int so_policies_guard(struct so_model *model, struct so_table **tables, size_t count, struct so_err *err)
 {
-    struct guarding g = {.model = model, .tables = tables, .count = count, .err = err};
+    struct guarding g = {
+        .arena = &model->arena,
+        .tables = (const struct so_table *const *)tables,
+        .unguarded = tables,
+        .count = count,
+        .err = err,
+    };
     g.state = so_alloc_zero(&model->arena, count + 1);
     int rc = g.state == NULL ? so_err_oom(err) : SO_OK;
     for (size_t i = 0; rc == SO_OK && i < count; i++)
@@ -125,4 +132,10 @@ int so_policies_guard(struct so_model *model, struct so_table **tables, size_t c
             rc = guard_policy(&g, &tables[i]->check);
     }
     return rc;
+}
+
+int so_policy_guard(const struct so_model *model, struct so_arena *arena, struct so_policy *policy, struct so_err *err)
+{
+    struct guarding g = {.arena = arena, .tables = model->tables, .count = model->table_count, .err = err};
+    return guard_policy(&g, policy);
 }

@@ -14,6 +14,10 @@ int so_policies_read(const struct so_json *policies, struct so_arena *arena, str
 /* Whether SQLite understands `policy` (one of table's) over the real table.  SO_EINVAL with file and pointer. */
 int so_policy_check(struct so_conn *conn, const struct so_table *table, const struct so_policy *policy,
                     struct so_err *err) SO_MUST_CHECK;
+/* guard.c: puts the caller's policies in front of the tables that `policy` reads: for one that belongs to no table, against
+ * a model that is loaded.  The result is in `arena`. */
+int so_policy_guard(const struct so_model *model, struct so_arena *arena, struct so_policy *policy,
+                    struct so_err *err) SO_MUST_CHECK;
 /* functions.c: whether SQLite understands a function's statement.  SO_EINVAL with its file. */
 int so_function_check(const struct so_function *function, const struct so_model *model, struct so_conn *conn,
                       struct so_err *err) SO_MUST_CHECK;

@@ -21,14 +21,15 @@ struct translator {
     bool marks;                               /* the places of guards */
 };
 
-/* auth.NAME() */
+/* SCHEMA.NAME(): what the request is about.  realtime.topic() is null but in realtime/policies.json, as in the reference. */
 static const struct {
-    const char *name, *sql;
-} AUTH_FUNCTIONS[] = {
-    {"uid", ":auth_uid"},
-    {"role", ":auth_role"},
-    {"jwt", ":auth_jwt"},
-    {"email", "(:auth_jwt ->> 'email')"},
+    const char *schema, *name, *sql;
+} CALLER_FUNCTIONS[] = {
+    {"auth", "uid", ":auth_uid"},
+    {"auth", "role", ":auth_role"},
+    {"auth", "jwt", ":auth_jwt"},
+    {"auth", "email", "(:auth_jwt ->> 'email')"},
+    {"realtime", "topic", ":realtime_topic"},
 };
 
 /* Words that stand alone, and functions without arguments. */
@@ -176,26 +177,37 @@ static bool calls_nothing_in(const struct so_sql_token *word)
     return word[1].kind == SO_SQL_OPEN && word[2].kind == SO_SQL_CLOSE;
 }
 
-static int translate_auth(struct translator *t, struct so_err *err)
+static bool is_caller_schema(const struct so_sql_token *word)
+{
+    size_t i = 0;
+    while (i < COUNT_OF(CALLER_FUNCTIONS) && !so_sql_is(word, CALLER_FUNCTIONS[i].schema))
+        i++;
+    return i < COUNT_OF(CALLER_FUNCTIONS);
+}
+
+static int translate_caller(struct translator *t, struct so_err *err)
 {
     const struct so_sql_token *name = t->at + 2;
-    for (size_t i = 0; i < COUNT_OF(AUTH_FUNCTIONS); i++) {
-        if (!so_sql_is(name, AUTH_FUNCTIONS[i].name) || !calls_nothing_in(name))
+    for (size_t i = 0; i < COUNT_OF(CALLER_FUNCTIONS); i++) {
+        if (!so_sql_is(t->at, CALLER_FUNCTIONS[i].schema) || !so_sql_is(name, CALLER_FUNCTIONS[i].name) ||
+            !calls_nothing_in(name))
             continue;
-        put_operand(t, t->at, AUTH_FUNCTIONS[i].sql);
+        put_operand(t, t->at, CALLER_FUNCTIONS[i].sql);
         t->identity = true;
         t->at += 5; /* auth . name ( ) */
         return SO_OK;
     }
-    return so_fail(err, SO_EINVAL, "auth.%.*s is not known: there are auth.uid(), auth.role(), auth.jwt() and auth.email()",
-                   SO_STR_ARG(name->text));
+    return so_fail(
+        err, SO_EINVAL,
+        "%.*s.%.*s is not known: there are auth.uid(), auth.role(), auth.jwt(), auth.email() and realtime.topic()",
+        SO_STR_ARG(t->at->text), SO_STR_ARG(name->text));
 }
 
 /* a.b, "a".b: a qualified name, and the schema "public" left out. */
 static int translate_path(struct translator *t, struct so_err *err)
 {
-    if (so_sql_is(t->at, "auth"))
-        return translate_auth(t, err);
+    if (is_caller_schema(t->at))
+        return translate_caller(t, err);
     put_space(t, t->at);
     t->operand = t->out.len;
     if (so_sql_is(t->at, "public"))

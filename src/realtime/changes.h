@@ -14,9 +14,9 @@
 #include "db/catalog.h"
 #include "db/db.h"
 #include "db/identity.h"
-#include "json/json.h"
 #include "model/model.h"
 #include "net/loop.h"
+#include "json/json.h"
 
 /* ---- the feed: one per process ---- */
 
@@ -28,8 +28,8 @@ struct so_feed_options {
 };
 int so_feed_open(struct so_db *db, const struct so_feed_options *options, struct so_feed **out,
                  struct so_err *err) SO_MUST_CHECK;
-void so_feed_close(struct so_feed *feed); /* after the last so_changes is gone; NULL is fine */
-int64_t so_feed_last(struct so_feed *feed); /* number of the newest change that was read */
+void so_feed_close(struct so_feed *feed);   /* after the last so_changes is gone; NULL is fine */
+int64_t so_feed_last(struct so_feed *feed); /* number of the newest change that was read; -1: nobody listens */
 
 /* ---- one loop's subscriptions ---- */
 
@@ -58,7 +58,8 @@ struct so_heard {
 
 struct so_subscription;
 struct so_subscription_events {
-    /* Changes flow from here on: everything after `seq` will be heard.  Once after so_changes_subscribe() and after each renew. */
+    /* Changes flow from here on: everything after `seq` will be heard.  Once after so_changes_subscribe() and after each
+     * renew. */
     void (*ready)(int64_t seq, void *arg);
     void (*heard)(const struct so_heard *heard, void *arg);
     /* The log begins only after `oldest`: what lay between is lost to this subscriber.  ready() follows. */
@@ -68,7 +69,8 @@ struct so_subscription_events {
 };
 
 /* Begins.  since < 0: from now on.  Sets each listener's id.  SO_EINVAL: an unknown table, column or operator, a bad filter;
- * err->message says which.  Events come later, never during the call; `events` and `arg` must outlive it.  `who` is copied. */
+ * err->message says which.  Events come later, never during the call; `events` and `arg` must outlive it.  `who` is copied.
+ */
 int so_changes_subscribe(struct so_changes *c, const struct so_identity *who, struct so_listener *listeners, size_t count,
                          int64_t since, const struct so_subscription_events *events, void *arg, struct so_subscription **out,
                          struct so_err *err) SO_MUST_CHECK;

@@ -24,17 +24,23 @@ static void bind(struct so_stmt *st, int at, const struct so_param *p)
     }
 }
 
-static int open_statement(const struct so_rest_op *op, struct so_conn *conn, const struct so_sql *sql, struct so_stmt **out,
-                          struct so_err *err)
+int so_rest_open_statement(const struct so_identity *who, struct so_conn *conn, const struct so_sql *sql,
+                           struct so_stmt **out, struct so_err *err)
 {
     int rc = so_conn_prepare(conn, sql->text, out, err);
     if (rc != SO_OK)
         return rc;
     if (sql->base > 0)
-        so_identity_bind(op->who, *out);
+        so_identity_bind(who, *out);
     for (size_t i = 0; i < sql->param_count; i++)
         bind(*out, sql->base + (int)i + 1, &sql->params[i]);
     return SO_OK;
+}
+
+static int open_statement(const struct so_rest_op *op, struct so_conn *conn, const struct so_sql *sql, struct so_stmt **out,
+                          struct so_err *err)
+{
+    return so_rest_open_statement(op->who, conn, sql, out, err);
 }
 
 /* The one number that the statement gives. */

@@ -31,6 +31,10 @@ void so_sqlb_put_cond(struct so_sqlb *b, const struct so_node *node, const struc
 /* named: AS c0, c1, ... for the select around it. */
 void so_sqlb_put_outs(struct so_sqlb *b, const struct so_node *node, bool named);
 
+/* sql_write.c: the body as a table with the column i; what a write sets, of the row `row` of the body. */
+void so_sqlb_put_input_rows(struct so_sqlb *b);
+void so_sqlb_put_set_value(struct so_sqlb *b, const struct so_set *set, const char *row);
+
 /* sql_call.c: what a function gives, as a table without a name. */
 void so_sqlb_put_call(struct so_sqlb *b, const struct so_routine *r);
 

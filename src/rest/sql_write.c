@@ -16,6 +16,13 @@ static void put_input(struct so_sqlb *b)
     so_sqlb_put_number(b, b->input);
 }
 
+void so_sqlb_put_input_rows(struct so_sqlb *b)
+{
+    so_text_c(&b->text, b->dialect->input_rows);
+    put_input(b);
+    so_text_char(&b->text, ')');
+}
+
 /* One member of the body's row `row` ("i" in a SELECT over all rows). */
 static void put_member(struct so_sqlb *b, const char *function, const char *row, int column)
 {
@@ -39,7 +46,7 @@ static void put_default(struct so_sqlb *b, const struct so_set *set)
     so_text_char(&b->text, ')');
 }
 
-static void put_set_value(struct so_sqlb *b, const struct so_set *set, const char *row)
+void so_sqlb_put_set_value(struct so_sqlb *b, const struct so_set *set, const char *row)
 {
     if (set->input < 0) {
         put_default(b, set);
@@ -159,12 +166,11 @@ static void put_insert(struct so_sqlb *b)
     for (const struct so_set *s = w->sets; s != NULL; s = s->next) {
         if (s != w->sets)
             so_text_lit(&b->text, ", ");
-        put_set_value(b, s, "i");
+        so_sqlb_put_set_value(b, s, "i");
     }
     so_text_lit(&b->text, " FROM ");
-    so_text_c(&b->text, b->dialect->input_rows);
-    put_input(b);
-    so_text_lit(&b->text, ") WHERE 1"); /* without WHERE, ON could belong to a join (sqlite.org/lang_upsert.html) */
+    so_sqlb_put_input_rows(b);
+    so_text_lit(&b->text, " WHERE 1"); /* without WHERE, ON could belong to a join (sqlite.org/lang_upsert.html) */
     put_conflict(b);
 }
 
@@ -184,7 +190,7 @@ static void put_changes(struct so_sqlb *b)
         so_text_c(&b->text, s == w->sets ? " SET " : ", ");
         so_text_name(&b->text, s->column->column->name);
         so_text_lit(&b->text, " = ");
-        put_set_value(b, s, "0");
+        so_sqlb_put_set_value(b, s, "0");
     }
     for (const struct so_cond *c = top->where; c != NULL; c = c->next) {
         so_sqlb_put_and(b, &first);

@@ -11,18 +11,17 @@
 /* What needs much stack must not be inlined into the loop over instructions: that one nests deeply. */
 #define NOINLINE __attribute__((noinline))
 
-static void fail_run(struct so_run *run, int rc, const char *why)
+void so_run_fail(struct so_run *run, int rc, const char *why)
 {
     if (run->rc == SO_OK) {
         run->rc = rc;
         run->why = why;
+        run->steps = -1; /* the next instruction that nests looks at this alone */
     }
 }
 
-int so_run_finish(const struct so_run *run, struct so_err *err)
+int so_run_explain(const struct so_run *run, struct so_err *err)
 {
-    if (run->rc == SO_OK)
-        return SO_OK;
     if (run->rc == SO_ENOMEM)
         return so_err_oom(err);
     return so_fail(err, run->rc, "the check was given up: %s", run->why == NULL ? "too many steps" : run->why);
@@ -33,15 +32,15 @@ static inline void charge(struct so_run *run, uint32_t steps)
 {
     run->steps -= steps;
     if (SO_UNLIKELY(run->steps < 0))
-        fail_run(run, SO_ELIMIT, "it takes too many steps");
+        so_run_fail(run, SO_ELIMIT, "it takes too many steps");
 }
 
 bool so_check_regex(struct so_run *run, const struct so_regex *regex, struct so_str text)
 {
     switch (so_regex_search(regex, text)) {
     case SO_REGEX_YES: return true;
-    case SO_REGEX_LIMIT: fail_run(run, SO_ELIMIT, "a pattern takes too many steps on this text"); return false;
-    case SO_REGEX_NOMEM: fail_run(run, SO_ENOMEM, NULL); return false;
+    case SO_REGEX_LIMIT: so_run_fail(run, SO_ELIMIT, "a pattern takes too many steps on this text"); return false;
+    case SO_REGEX_NOMEM: so_run_fail(run, SO_ENOMEM, NULL); return false;
     default: return false;
     }
 }
@@ -149,7 +148,7 @@ static inline bool value_holds(struct so_run *run, const struct so_op *op, const
     }
 }
 
-static inline bool values_hold(struct so_run *run, const struct so_op *op, const struct so_json *v)
+NOINLINE static bool values_hold(struct so_run *run, const struct so_op *op, const struct so_json *v)
 {
     for (; op->code != OP_PASS; op++)
         if (!value_holds(run, op, v))
@@ -157,14 +156,18 @@ static inline bool values_hold(struct so_run *run, const struct so_op *op, const
     return true;
 }
 
-/* so_run_node() for members and items: most of them are plain values, which need no instructions that nest. */
+NOINLINE static bool run_values_or_more(struct so_run *run, int32_t pc, const struct so_json *v)
+{
+    const struct so_op *op = &run->schema->ops[pc];
+    return op->only_values ? values_hold(run, op, v) : so_run_at(run, pc, v);
+}
+
+/* so_run_node() for members and items: most of them need no more than their type, or are plain values, which need no
+ * instructions that nest. */
 static inline bool run_child(struct so_run *run, const struct so_node *node, const struct so_json *v)
 {
     int32_t pc = node->entry[v->type];
-    if (pc <= PC_FAIL)
-        return pc == PC_PASS;
-    const struct so_op *op = &run->schema->ops[pc];
-    return op->only_values ? values_hold(run, op, v) : so_run_at(run, pc, v);
+    return pc <= PC_FAIL ? pc == PC_PASS : run_values_or_more(run, pc, v);
 }
 
 /* ---- arrays ---- */
@@ -219,7 +222,7 @@ NOINLINE bool so_check_unique(struct so_run *run, const struct so_json *array, u
     else
         memset(own, 0, sizeof(own));
     if (slots == NULL) {
-        fail_run(run, SO_ENOMEM, NULL);
+        so_run_fail(run, SO_ENOMEM, NULL);
         return false;
     }
     bool unique = unique_by_hash(array, slots, size - 1, out_first, out_second);
@@ -228,12 +231,61 @@ NOINLINE bool so_check_unique(struct so_run *run, const struct so_json *array, u
     return unique;
 }
 
+static inline bool glance_fits(const struct so_glance *g, const struct so_json *v)
+{
+    int64_t whole = v->whole;
+    if ((v->flags & g->flag) == 0) {
+        if (v->type != SO_JSON_INT)
+            return false;
+        whole = v->u.i;
+    }
+    return whole > g->above && whole < g->below;
+}
+
+/* The first item that needs more than a glance, or `end`. */
+static const struct so_json *skip_tuples(const struct so_tuple *t, const struct so_json *at, const struct so_json *end)
+{
+    const struct so_glance *glances = t->items;
+    const uint32_t min = t->min, spread = t->max - t->min;
+    for (; at < end && at->type == SO_JSON_ARRAY && at->len - min <= spread; at++)
+        for (uint32_t i = 0; i < at->len; i++)
+            if (!glance_fits(&glances[i], &at->u.items[i]))
+                return at;
+    return at;
+}
+
+/* The same for pairs, which most long arrays of tuples consist of: coordinates, intervals. */
+static const struct so_json *skip_pairs(const struct so_tuple *t, const struct so_json *at, const struct so_json *end)
+{
+    const struct so_glance first = t->items[0], second = t->items[1];
+    while (at < end && at->type == SO_JSON_ARRAY && at->len == 2 && glance_fits(&first, &at->u.items[0]) &&
+           glance_fits(&second, &at->u.items[1]))
+        at++;
+    return at;
+}
+
+static const struct so_json *skip_numbers(const struct so_glance *g, const struct so_json *at, const struct so_json *end)
+{
+    while (at < end && glance_fits(g, at))
+        at++;
+    return at;
+}
+
 static bool check_all_items(struct so_run *run, const struct so_node *node, const struct so_json *v)
 {
+    if (v->len == 0)
+        return true;
     charge(run, v->len);
-    for (uint32_t i = 0; i < v->len; i++)
-        if (!run_child(run, node, &v->u.items[i]))
+    const struct so_json *at = v->u.items, *end = at + v->len;
+    for (; at < end; at++) {
+        if (node->tuple == NULL)
+            at = skip_numbers(&node->glance, at, end);
+        else
+            at = node->tuple->min == 2 && node->tuple->max == 2 ? skip_pairs(node->tuple, at, end)
+                                                                : skip_tuples(node->tuple, at, end);
+        if (at < end && !run_child(run, node, at))
             return false;
+    }
     return true;
 }
 
@@ -327,8 +379,7 @@ static bool check_object(struct so_run *run, const struct so_object_plan *plan, 
         bool known = false;
         if (at >= 0) {
             const struct so_plan_property *p = &plan->properties[at];
-            if (p->required >= 0)
-                seen |= 1ULL << p->required;
+            seen |= p->bit;
             known = p->declared;
             if (p->node != NULL && !run_child(run, p->node, &m->value))
                 return false;
@@ -339,6 +390,50 @@ static bool check_object(struct so_run *run, const struct so_object_plan *plan, 
             return false;
     }
     return seen == plan->required;
+}
+
+static bool check_properties(struct so_run *run, const struct so_object_plan *plan, const struct so_json *v)
+{
+    if (v->len == 0)
+        return plan->required == 0;
+    uint64_t seen = 0;
+    charge(run, v->len);
+    const struct so_json_member *m = v->u.members, *end = m + v->len;
+    for (; m < end; m++) {
+        int32_t at = so_table_find(plan->table, m);
+        if (at < 0)
+            continue;
+        const struct so_plan_property *p = &plan->properties[at];
+        seen |= p->bit;
+        if (p->node != NULL && !run_child(run, p->node, &m->value))
+            return false;
+    }
+    return seen == plan->required;
+}
+
+static bool check_one_property(struct so_run *run, const struct so_one_property *p, const struct so_json *v)
+{
+    if (v->len == 0)
+        return true;
+    charge(run, v->len);
+    const struct so_json_member *m = v->u.members, *end = m + v->len;
+    for (; m < end; m++)
+        if (m->key_hash == p->name.hash && m->key_len == p->name.text.n && so_bytes_eq(m->key, p->name.text.p, m->key_len) &&
+            !run_child(run, p->node, &m->value))
+            return false;
+    return true;
+}
+
+static bool check_all_members(struct so_run *run, const struct so_node *node, const struct so_json *v)
+{
+    if (v->len == 0)
+        return true;
+    charge(run, v->len);
+    const struct so_json_member *m = v->u.members, *end = m + v->len;
+    for (; m < end; m++)
+        if (!run_child(run, node, &m->value))
+            return false;
+    return true;
 }
 
 /* ---- combinations ---- */
@@ -401,9 +496,11 @@ NOINLINE static bool check_unevaluated(struct so_run *run, const struct so_uneva
     return good;
 }
 
-static bool run_ops(struct so_run *run, int32_t pc, const struct so_json *v)
+/* The sequence at `pc`, which has an instruction at least. */
+static inline __attribute__((always_inline)) bool run_ops(struct so_run *run, int32_t pc, const struct so_json *v)
 {
-    for (const struct so_op *op = &run->schema->ops[pc];; op++) {
+    const struct so_op *op = &run->schema->ops[pc];
+    do {
         bool good = true;
         switch ((enum so_op_code)op->code) {
         case OP_PASS: return true;
@@ -424,6 +521,9 @@ static bool run_ops(struct so_run *run, int32_t pc, const struct so_json *v)
         case OP_DEPENDENCIES: good = check_dependencies(run, op->u.p, v); break;
         case OP_PROPERTY_NAMES: good = check_names(run, op->u.p, v); break;
         case OP_OBJECT: good = check_object(run, op->u.p, v); break;
+        case OP_PROPERTIES: good = check_properties(run, op->u.p, v); break;
+        case OP_ONE_PROPERTY: good = check_one_property(run, op->u.p, v); break;
+        case OP_ALL_MEMBERS: good = check_all_members(run, op->u.p, v); break;
         case OP_ANY: good = check_any(run, op->u.p, v); break;
         case OP_ONE: good = check_one(run, op->u.p, v); break;
         case OP_NOT: good = !so_run_at(run, op->pc, v); break;
@@ -434,15 +534,16 @@ static bool run_ops(struct so_run *run, int32_t pc, const struct so_json *v)
         }
         if (!good)
             return false;
-    }
+    } while ((++op)->code != OP_PASS);
+    return true;
 }
 
 bool so_run_at(struct so_run *run, int32_t pc, const struct so_json *v)
 {
     if (pc <= PC_FAIL)
         return pc == PC_PASS;
-    if (SO_UNLIKELY(--run->steps < 0 || run->depth >= SO_RUN_DEPTH_MAX || run->rc != SO_OK)) {
-        fail_run(run, SO_ELIMIT, run->steps < 0 ? "it takes too many steps" : "schema and value are nested too deeply");
+    if (SO_UNLIKELY(--run->steps < 0 || run->depth >= SO_RUN_DEPTH_MAX)) {
+        so_run_fail(run, SO_ELIMIT, run->steps < 0 ? "it takes too many steps" : "schema and value are nested too deeply");
         return false;
     }
     run->depth++;

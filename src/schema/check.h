@@ -41,8 +41,14 @@ static inline bool so_run_node(struct so_run *run, const struct so_node *node, c
     int32_t pc = node->entry[v->type];
     return pc <= PC_FAIL ? pc == PC_PASS : so_run_at(run, pc, v);
 }
-/* Fills err from run->rc. */
-int so_run_finish(const struct so_run *run, struct so_err *err);
+/* Notes the first reason why the answer will not count, and lets the run end soon. */
+void so_run_fail(struct so_run *run, int rc, const char *why);
+/* Fills err from run->rc, which is not SO_OK. */
+int so_run_explain(const struct so_run *run, struct so_err *err);
+static inline int so_run_finish(const struct so_run *run, struct so_err *err)
+{
+    return run->rc == SO_OK ? SO_OK : so_run_explain(run, err);
+}
 
 /* Single checks, also for reports. */
 bool so_check_regex(struct so_run *run, const struct so_regex *regex, struct so_str text);

@@ -54,8 +54,8 @@ static bool check_document(struct so_run *run, const struct so_rule *schema, str
     so_arena_init(&arena, (size_t)CONTENT_MAX * 4);
     int rc = so_json_parse(&arena, text, NULL, &document, NULL);
     bool good = rc == SO_OK && (schema == NULL || so_run_node(run, schema->u.node, &document));
-    if (rc == SO_ENOMEM && run->rc == SO_OK)
-        run->rc = rc;
+    if (rc == SO_ENOMEM)
+        so_run_fail(run, rc, NULL);
     so_arena_deinit(&arena);
     return good;
 }
@@ -74,7 +74,7 @@ bool so_check_content(struct so_run *run, const struct so_node *node, struct so_
         return check_document(run, so_node_rule(node, RULE_CONTENT_SCHEMA), text);
     char *decoded = so_malloc(text.n + 1);
     if (decoded == NULL) {
-        run->rc = SO_ENOMEM;
+        so_run_fail(run, SO_ENOMEM, NULL);
         return false;
     }
     size_t n = 0;

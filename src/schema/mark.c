@@ -16,7 +16,7 @@ bool so_marks_init(struct so_marks *m, struct so_run *run, uint32_t count)
     if (words > COUNT_OF(m->own))
         m->bits = so_calloc(words, sizeof(uint64_t));
     if (m->bits == NULL)
-        run->rc = SO_ENOMEM;
+        so_run_fail(run, SO_ENOMEM, NULL);
     return m->bits != NULL;
 }
 
@@ -127,7 +127,7 @@ void so_mark(struct so_run *run, const struct so_node *node, const struct so_jso
              bool but_unevaluated)
 {
     if (--run->steps < 0)
-        run->rc = run->rc != SO_OK ? run->rc : SO_ELIMIT;
+        so_run_fail(run, SO_ELIMIT, NULL);
     for (uint32_t i = 0; i < node->rule_count && run->rc == SO_OK; i++) {
         const struct so_rule *rule = &node->rules[i];
         bool asks = rule->code == RULE_UNEVALUATED_ITEMS || rule->code == RULE_UNEVALUATED_PROPERTIES;

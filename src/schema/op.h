@@ -37,6 +37,9 @@ enum so_op_code {
     OP_DEPENDENCIES,      /* u.p: struct so_dependency_plan */
     OP_PROPERTY_NAMES,    /* u.p: struct so_node */
     OP_OBJECT,            /* u.p: struct so_object_plan */
+    OP_PROPERTIES,        /* the same, without patterns and additional */
+    OP_ONE_PROPERTY,      /* u.p: struct so_one_property */
+    OP_ALL_MEMBERS,       /* u.p: struct so_node for every member's value */
     OP_ANY,               /* u.p: struct so_choice_plan; one way must pass */
     OP_ONE,               /* exactly one must */
     OP_NOT,               /* pc must fail */
@@ -85,7 +88,7 @@ struct so_items_plan {
 
 struct so_plan_property {
     const struct so_node *node; /* NULL: anything goes */
-    int16_t required;           /* its bit, or -1 */
+    uint64_t bit;               /* in "required", or 0 */
     bool declared;              /* in "properties": not additional */
 };
 
@@ -97,6 +100,12 @@ struct so_object_plan {
     uint64_t required;                /* the bits that must be seen */
     const struct so_rule *patterns;   /* or NULL */
     const struct so_node *additional; /* or NULL */
+};
+
+/* An object plan with nothing else in it. */
+struct so_one_property {
+    struct so_name name;
+    const struct so_node *node;
 };
 
 struct so_dependency_plan {

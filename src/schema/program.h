@@ -105,8 +105,23 @@ struct so_rule {
 
 enum { PC_PASS = 0, PC_FAIL = 1, PC_NONE = -1 }; /* the first two instructions, and "not written yet" */
 
+/* Numbers that pass without an instruction: those whose whole part lies strictly between `above` and `below`.  Others may
+ * pass all the same. */
+struct so_glance {
+    int64_t above, below;
+    uint8_t flag; /* SO_JSON_HAS_WHOLE: fractions, too; 0: only SO_JSON_INT */
+};
+
+/* Arrays that pass without an instruction: as many items as this, each by its glance. */
+struct so_tuple {
+    uint32_t min, max;
+    const struct so_glance *items; /* max of them */
+};
+
 struct so_node {
     int32_t entry[8]; /* where to start for an instance of each enum so_json_type */
+    struct so_glance glance;
+    const struct so_tuple *tuple; /* or NULL */
     const struct so_json *source;
     const struct so_resource *resource;
     const struct so_scope *scope; /* during compilation */

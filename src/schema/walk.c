@@ -46,8 +46,7 @@ static struct so_unit *new_unit(struct so_walk *w, const struct so_node *node, c
         copy = kept;
     }
     if (u == NULL || instance.p == NULL || keyword.p == NULL || copy == NULL) {
-        if (w->run.rc == SO_OK)
-            w->run.rc = SO_ENOMEM;
+        so_run_fail(&w->run, SO_ENOMEM, NULL);
         return NULL;
     }
     *u = (struct so_unit){.node = node,
@@ -544,13 +543,10 @@ static struct so_unit *walk_node(struct so_walk *w, const struct so_node *node, 
 {
     if (!w->keep_all && so_run_node(&w->run, node, v))
         return NULL;
-    if (--w->run.steps < 0 ||
-        w->run.depth >= SO_RUN_DEPTH_MAX / 4) { /* a level here takes far more stack than an instruction */
-        if (w->run.rc == SO_OK) {
-            w->run.rc = SO_ELIMIT;
-            w->run.why = w->run.steps < 0 ? "it takes too many steps" : "schema and value are nested too deeply";
-        }
-    }
+    if (--w->run.steps < 0)
+        so_run_fail(&w->run, SO_ELIMIT, "it takes too many steps");
+    if (w->run.depth >= SO_RUN_DEPTH_MAX / 4) /* a level here takes far more stack than an instruction */
+        so_run_fail(&w->run, SO_ELIMIT, "schema and value are nested too deeply");
     struct so_unit *unit = w->run.rc == SO_OK ? new_unit(w, node, NULL, v, at) : NULL;
     if (unit == NULL)
         return NULL;

@@ -17,9 +17,9 @@ const struct so_ws_options SO_WS_OPTIONS_DEFAULT = {
 
 /* ---- the end ---- */
 
-/* Ends the stream when the last words have been given to it: not while they are in the cork (on_bytes() comes back here) or
- * wait for the socket (on_drained() does). */
-static void finish(struct so_ws *ws)
+/* Not while its last words are in the cork (on_bytes() comes back here) or wait for the socket or for the end of the turn
+ * (on_drained() and so_ws_send_late() do). */
+void so_ws_finish(struct so_ws *ws)
 {
     if (ws->state == WS_DONE && ws->server->corked != ws && ws->first == NULL)
         so_http_stream_close(ws->stream);
@@ -30,7 +30,7 @@ static void end(struct so_ws *ws)
 {
     ws->state = WS_DONE;
     so_deadline_remove(&ws->deadline);
-    finish(ws);
+    so_ws_finish(ws);
 }
 
 /* code SO_WS_NO_CODE or 0: an empty close frame. */
@@ -119,7 +119,7 @@ static void on_bytes(struct so_http_stream *stream, struct so_str bytes, void *a
     so_ws_uncork(ws);
     if (ws->state != WS_OPEN)
         so_buf_deinit(&ws->message);
-    finish(ws);
+    so_ws_finish(ws);
 }
 
 static void on_drained(struct so_http_stream *stream, void *arg)
@@ -127,7 +127,7 @@ static void on_drained(struct so_http_stream *stream, void *arg)
     (void)stream;
     struct so_ws *ws = arg;
     bool is_drained = so_ws_send_waiting(ws);
-    finish(ws);
+    so_ws_finish(ws);
     if (is_drained && ws->state == WS_OPEN && ws->events->drained != NULL)
         ws->events->drained(ws, ws->arg);
 }
@@ -148,6 +148,7 @@ static void on_closed(struct so_http_stream *stream, void *arg)
     ws->events->closed(ws, ws->code, is_peers ? reason : so_str("", 0), ws->arg);
     so_deadline_remove(&ws->deadline);
     ws->server->count--;
+    so_ws_forget_late(ws);
     so_ws_forget_waiting(ws);
     so_buf_deinit(&ws->message);
     so_ws_deflater_free(ws->deflater);
@@ -227,7 +228,10 @@ int so_ws_server_new(struct so_loop *loop, const struct so_ws_options *options, 
 static void on_timer_closed(uv_handle_t *timer)
 {
     struct so_deadlines *deadlines = timer->data;
-    so_free(SO_CONTAINER_OF(deadlines, struct so_ws_server, deadlines));
+    struct so_ws_server *s = SO_CONTAINER_OF(deadlines, struct so_ws_server, deadlines);
+    s->is_freed = true;
+    if (!s->is_turn_posted) /* else its task is the last to need it */
+        so_free(s);
 }
 
 void so_ws_server_free(struct so_ws_server *s)

@@ -9,8 +9,9 @@
 #include "ws/ws.h"
 
 enum {
-    BUFFER_KEEP = 64 * 1024, /* a larger shared buffer is given back after its message */
-    CORK_MAX = 64 * 1024     /* answers to one read() are collected up to here, and go out in one write() */
+    GATHERED_MAX = 16 * 1024, /* a longer shared frame is not copied to be sent with others */
+    BUFFER_KEEP = 64 * 1024,  /* a larger shared buffer is given back after its message */
+    CORK_MAX = 64 * 1024      /* answers to one read() are collected up to here, and go out in one write() */
 };
 
 /* Kinds of deadlines. */
@@ -42,7 +43,8 @@ struct so_ws {
     struct so_ws_deflate_terms deflate;
     struct so_ws_deflater *deflater;    /* of its own only if the server keeps its window; made when first needed */
     struct so_ws_inflater *inflater;    /* of its own only if the client keeps its window */
-    struct so_ws_waiting *first, *last; /* frames behind what the stream has queued already */
+    struct so_ws_waiting *first, *last; /* frames behind what the stream has queued already, or for the end of the turn */
+    struct so_ws *late_next, **late_at; /* of server->late; late_at is NULL while it is not in the list */
     size_t waiting;                     /* bytes of them */
     uint8_t state;                      /* enum ws_state */
     bool is_paused;
@@ -61,7 +63,10 @@ struct so_ws_server {
     struct so_buf inflated; /* the message that is being handed out */
     struct so_buf deflated; /* the message that is being sent */
     struct so_buf cork;     /* what `corked` has written and the socket not seen */
-    struct so_ws *corked;   /* whose bytes are being read now; NULL: nobody's */
+    struct so_ws *late;     /* who have been given shared frames in this turn of the loop */
+    struct so_task turn;    /* sends them */
+    bool is_turn_posted, is_freed;
+    struct so_ws *corked;                                   /* whose bytes are being read now; NULL: nobody's */
     struct so_ws_deflater *deflaters[SO_WS_WINDOW_MAX + 1]; /* by window bits, for those who keep no window */
     struct so_ws_inflater *inflater;
 };
@@ -78,11 +83,17 @@ void so_ws_send_control(struct so_ws *ws, enum so_ws_opcode opcode, struct so_st
 void so_ws_cork(struct so_ws *ws);
 void so_ws_uncork(struct so_ws *ws);
 
-/* The socket takes bytes again: sends what waits, as far as it goes.  False when some still does. */
+/* Sends what waits, as far as the socket takes it.  False when some still does. */
 bool so_ws_send_waiting(struct so_ws *ws);
+/* Of server->turn: what shared frames were given out in this turn of the loop. */
+void so_ws_send_late(struct so_task *turn);
+void so_ws_forget_late(struct so_ws *ws);
 void so_ws_forget_waiting(struct so_ws *ws);
 
 /* ---- ws.c ---- */
+
+/* Ends the stream of a connection that is done, once its last words have been given to it. */
+void so_ws_finish(struct so_ws *ws);
 
 /* The peer broke a rule or a limit: says so, and does not wait for an answer. */
 void so_ws_fail(struct so_ws *ws, enum so_ws_code code, const char *why);

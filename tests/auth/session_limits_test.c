@@ -135,6 +135,39 @@ static void with_one_session_a_user_the_newest_stays(void **state)
     assert_true(is_welcome(token_of(&bob)));
 }
 
+static int count_rows(const char *table)
+{
+    struct so_conn *conn;
+    struct so_stmt *st;
+    struct so_err err = SO_ERR_INIT;
+    bool row;
+    must(so_db_reader_take(db, &conn, &err), &err);
+    must(so_conn_prepare(conn, so_str_c(printed("SELECT count(*) FROM %s", table)), &st, &err), &err);
+    must(so_stmt_step(st, &row, &err), &err);
+    int count = (int)so_stmt_i64(st, 0);
+    so_stmt_done(st);
+    so_db_reader_give(db, conn);
+    return count;
+}
+
+static void what_ended_long_ago_is_forgotten_at_the_next_sign_in(void **state)
+{
+    (void)state;
+    struct so_auth_settings settings = default_settings();
+    settings.session_limits.inactivity = 600;
+    reopen(&settings);
+    sign_up("ada@example.com", "secret-1");
+    sign_in("ada@example.com", "secret-1");
+    sign_up("bob@example.com", "secret-1");
+    pass_seconds(86400);
+    sign_in("ada@example.com", "secret-1");
+    assert_int_equal(count_rows("auth_sessions"), 4); /* they can still say why */
+    pass_seconds(601);
+    sign_in("ada@example.com", "secret-1");
+    assert_int_equal(count_rows("auth_sessions"), 3); /* bob's is bob's affair */
+    assert_int_equal(count_rows("auth_refresh_tokens"), 3);
+}
+
 /* ---- list ---- */
 
 static void sessions_are_listed_newest_first(void **state)
@@ -224,7 +257,7 @@ static void the_current_password_can_be_demanded(void **state)
 
 /* ---- two processes ---- */
 
-static struct so_auth *elsewhere; /* another service on the same database file, as another process has it */
+static struct so_auth *elsewhere; /* another service on the same database, as another process has it */
 
 static void hear(struct so_auth *service)
 {
@@ -236,12 +269,8 @@ static void another_process_hears_of_what_was_ended_and_allowed(void **state)
 {
     (void)state;
     struct so_auth *here = auth;
-    struct so_db *first_db = db, *other_db;
-    struct so_err err = SO_ERR_INIT;
     struct so_auth_settings settings = default_settings();
     struct answer ada = sign_up("ada@example.com", "secret-1"), bob = sign_up("bob@example.com", "secret-1");
-    must(so_db_open(db_path, &(struct so_db_options){0}, &other_db, &err), &err);
-    db = other_db;
     open_auth(&settings);
     elsewhere = auth;
     assert_true(is_welcome(token_of(&ada)));
@@ -268,8 +297,6 @@ static void another_process_hears_of_what_was_ended_and_allowed(void **state)
     hear(here); /* nothing new */
     assert_false(is_welcome(token_of(&ada)));
     so_auth_close(elsewhere);
-    so_db_close(other_db);
-    db = first_db;
 }
 
 #define WITH_SERVICE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -282,6 +309,7 @@ int main(void)
         WITH_SERVICE(a_limit_set_later_holds_for_sessions_of_before),
         WITH_SERVICE(whoever_has_a_factor_must_use_it_in_time),
         WITH_SERVICE(with_one_session_a_user_the_newest_stays),
+        WITH_SERVICE(what_ended_long_ago_is_forgotten_at_the_next_sign_in),
         WITH_SERVICE(sessions_are_listed_newest_first),
         WITH_SERVICE(one_session_can_be_ended),
         WITH_SERVICE(an_old_session_must_reauthenticate_for_a_new_password),

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { generateKeyPairSync, createPublicKey } from "node:crypto";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 
 import { scratch, socle } from "../lib/cli.mjs";
 import { makeApp, ROOT, Server } from "../lib/server.mjs";
@@ -18,7 +18,7 @@ describe("socle", () => {
     assert.equal(unknown.code, 2);
     assert.match(unknown.err, /no command "nothing"/);
   });
-  for (const command of ["init", "dev", "serve", "migrate", "config", "keys", "jwt", "json", "schema", "ws"])
+  for (const command of ["init", "dev", "serve", "migrate", "policy", "config", "keys", "jwt", "json", "schema", "ws"])
     it(`${command} has help`, () => {
       const { code, out } = socle([command, "--help"]);
       assert.equal(code, 0);
@@ -180,13 +180,26 @@ describe("init, migrate, serve", () => {
     [{ PGRST_JWT_SECRET: "a".repeat(40) }, "SOCLE_JWT_SECRET", "(set, 40 bytes)"],
     [{ SOCLE_REST_PATH: "/" }, "SOCLE_REST_PATH", ""],
     [{ SOCLE_REST_PATH: "/api/" }, "SOCLE_REST_PATH", "/api"],
+    [{ SOCLE_AUTH_PROVIDERS: "my-idp", SOCLE_AUTH_MY_IDP_CLIENT_ID: "app" }, "SOCLE_AUTH_MY_IDP_CLIENT_ID", "app"],
+    [{ SOCLE_AUTH_PROVIDERS: "google", GOTRUE_EXTERNAL_GOOGLE_CLIENT_ID: "app" }, "SOCLE_AUTH_GOOGLE_CLIENT_ID", "app"],
+    [{ SOCLE_AUTH_PROVIDERS: "google", SOCLE_AUTH_GOOGLE_CLIENT_ID: "a", GOTRUE_EXTERNAL_GOOGLE_SECRET: "hidden" }, "SOCLE_AUTH_GOOGLE_CLIENT_SECRET", "(set, 6 bytes)"],
   ])
     it(`${JSON.stringify(env)} sets ${name}`, () => assert.equal(value(socle(["config", "--json"], { env }).out, name), want));
   for (const [env, why] of [
     [{ SOCLE_DB_TX_END: "never" }, /SOCLE_DB_TX_END is "never", but must be one of commit\|/],
+    [{ SOCLE_AUTH_PROVIDERS: "google" }, /SOCLE_AUTH_PROVIDERS names "google", but SOCLE_AUTH_GOOGLE_CLIENT_ID is not set/],
+    [{ SOCLE_AUTH_PROVIDERS: "google,,acme", SOCLE_AUTH_GOOGLE_CLIENT_ID: "a" }, /SOCLE_AUTH_PROVIDERS holds ""/],
+    [{ SOCLE_AUTH_PROVIDERS: "My IdP" }, /SOCLE_AUTH_PROVIDERS holds "My IdP": a name is at most 32 of the characters a-z 0-9 - _/],
+    [{ SOCLE_AUTH_PROVIDERS: "a", SOCLE_AUTH_A_CLIENT_ID: "x", SOCLE_AUTH_A_EMAIL_OPTIONAL: "perhaps" }, /SOCLE_AUTH_A_EMAIL_OPTIONAL is "perhaps", but must be true or false/],
     [{ SOCLE_REST_PATH: "rest" }, /SOCLE_REST_PATH is "rest", but must be a path that begins with \//],
   ])
     it(`refuses ${JSON.stringify(env)}`, () => assert.match(socle(["config"], { env }).err, why));
+  it("a provider's secret may lie in a file", () => {
+    const dir = scratch({ secret: "from-a-file\n" });
+    const { out } = socle(["config"], { env: { SOCLE_AUTH_PROVIDERS: "acme", SOCLE_AUTH_ACME_CLIENT_ID: "app", SOCLE_AUTH_ACME_CLIENT_SECRET_FILE: join(dir, "secret") } });
+    assert.match(out, /SOCLE_AUTH_ACME_CLIENT_SECRET=\(set, 11 bytes\)/);
+    assert.doesNotMatch(out, /from-a-file/);
+  });
   it("config masks secrets", () => {
     const { out } = socle(["config"], { env: { SOCLE_SERVICE_KEY: "sb_secret_visible" } });
     assert.doesNotMatch(out, /visible/);
@@ -194,18 +207,21 @@ describe("init, migrate, serve", () => {
   });
   it("dev reloads when a schema file is saved", async () => {
     const server = await Server.start();
-    const file = join(server.dir, "schemas/authors.json");
-    const schema = JSON.parse(readFileSync(file, "utf8"));
-    schema.properties.nickname = { type: "string" };
-    writeFileSync(file, JSON.stringify(schema));
-    for (let i = 0; i < 100 && !/reloaded/.test(server.log); i++) await new Promise((done) => setTimeout(done, 50));
-    const answer = await server.fetch("/rest/v1/authors?select=name,nickname&limit=1");
-    assert.equal(answer.status, 200, server.log);
-    writeFileSync(file, "{ broken");
-    for (let i = 0; i < 100 && !/serving on as before/.test(server.log); i++) await new Promise((done) => setTimeout(done, 50));
-    assert.match(server.log, /authors\.json/);
-    assert.equal((await server.fetch("/rest/v1/authors?limit=1")).status, 200);
-    await server.stop();
+    try {
+      const file = join(server.dir, "schemas/authors.json");
+      const schema = JSON.parse(readFileSync(file, "utf8"));
+      schema.properties.nickname = { type: "string" };
+      writeFileSync(file, JSON.stringify(schema));
+      for (let i = 0; i < 400 && !/reloaded/.test(server.log); i++) await new Promise((done) => setTimeout(done, 50));
+      const answer = await server.fetch("/rest/v1/authors?select=name,nickname&limit=1");
+      assert.equal(answer.status, 200, server.log);
+      writeFileSync(file, "{ broken");
+      for (let i = 0; i < 400 && !/serving on as before/.test(server.log); i++) await new Promise((done) => setTimeout(done, 50));
+      assert.match(server.log, /authors\.json/);
+      assert.equal((await server.fetch("/rest/v1/authors?limit=1")).status, 200);
+    } finally {
+      await server.stop();
+    }
   });
 });
 
@@ -217,7 +233,7 @@ describe("two processes and one database", () => {
       for (const command of [["dev", server.dir], ["serve", server.dir], ["migrate", "apply", server.dir]]) {
         const { code, err } = socle(command, { env });
         assert.equal(code, 1, `${command[0]}: ${err}`);
-        assert.match(err, new RegExp(`another process \\(pid ${server.child.pid}\\) writes the database .*socle.db`));
+        assert.match(err, new RegExp(`another process \\(pid ${server.child.pid}\\) serves the database .*socle.db`));
         assert.match(err, /stop it first/);
       }
       assert.equal(socle(["migrate", "status", server.dir], { env }).code, 0);
@@ -226,4 +242,43 @@ describe("two processes and one database", () => {
       await server.stop();
     }
   });
+});
+
+describe("policy", () => {
+  const dir = makeApp();
+  after(() => rmSync(dir, { recursive: true, force: true }));
+  const policy = (...args) => socle(["policy", ...args, dir]);
+  before(() => assert.equal(socle(["migrate", "apply", "--seed", dir]).code, 0));
+
+  it("lists what the files say", () => {
+    const { out } = policy("list");
+    assert.match(out, /^authors\n {2}select {2}true\n {2}insert {2}auth.role\(\) = 'authenticated'\n {2}update {2}\(closed: no policy\)/);
+    assert.deepEqual(JSON.parse(policy("list", "--json").out).books, {
+      select: "true", insert: "auth.role() = 'authenticated'", update: "owner_id = auth.uid()", delete: "owner_id = auth.uid()", check: "true" });
+  });
+  it("tells the rule and the values that decided", () => {
+    const { out } = policy("explain", "--as", "anon", "--body", '{"pages": 5}', "PATCH books?isbn=eq.9780000000001");
+    assert.match(out, /^as anon\nbooks \{"isbn":"9780000000001"\}: no\n {2}DENIED {2}by update: owner_id = auth.uid\(\) {3}where \{"owner_id":null\}\n {2}allowed by select: true/);
+    assert.match(out, /0 of 1 row\n$/);
+  });
+  it("tells of the new row", () => {
+    const [row] = JSON.parse(policy("explain", "--json", "--as", "anon", "--body", '{"name": "N"}', "POST /rest/v1/authors").out).rows;
+    assert.equal(row.allowed, false);
+    assert.match(row.key.id, /^[0-9a-f-]{36}$/);
+    assert.deepEqual(row.policies, [{ policy: "insert", source: "auth.role() = 'authenticated'", row: "new", allows: false, values: {} }]);
+  });
+  it("the service is above them", () => assert.match(policy("explain", "--as", "service", "DELETE authors").out, /3 of 3 rows\n$/));
+  for (const [args, code, why] of [
+    [["explain", "--as", "nobody@example.com", "GET books"], 1, /no user "nobody@example.com"/],
+    [["explain", "--as", "anon", "GET"], 1, /should be as "GET books/],
+    [["explain", "--as", "anon", "GET bookz"], 1, /Could not find the table/],
+    [["explain", "--as", "anon", "--claims", "[]", "GET books"], 1, /JSON object/],
+    [["explain", "GET books"], 2, /--as WHO/],
+    [["forget"], 2, /list, or explain/],
+  ])
+    it(`refuses ${args.join(" ")}`, () => {
+      const got = policy(...args);
+      assert.equal(got.code, code);
+      assert.match(got.err, why);
+    });
 });

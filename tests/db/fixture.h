@@ -31,7 +31,7 @@ static inline void fixture_open(struct fixture *f)
 
 static inline void fixture_remove(struct fixture *f)
 {
-    static const char *const SUFFIXES[] = {"", "-wal", "-shm"};
+    static const char *const SUFFIXES[] = {"", "-wal", "-shm", "-lock", "-turn"};
     for (size_t i = 0; i < COUNT_OF(SUFFIXES); i++) {
         char path[128];
         snprintf(path, sizeof(path), "%s%s", f->path, SUFFIXES[i]);

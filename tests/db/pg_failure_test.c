@@ -1,7 +1,10 @@
-/* pg_failure_test.c: a server that crashes in the middle, and comes back. */
+/* pg_failure_test.c: servers of a test's own: one that crashes in the middle and comes back, one behind TLS. */
 #include "pg_fixture.h"
 #include "pg_host.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -19,13 +22,13 @@ static int script(const char *command, const struct server *s, const char *more)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void start_server(struct server *s)
+static void start_server(struct server *s, const char *settings)
 {
     pg_server(); /* skips where there is no PostgreSQL */
     snprintf(s->dir, sizeof(s->dir), "%s", "/tmp/socle-pgfail-XXXXXX");
     assert_non_null(mkdtemp(s->dir));
     assert_int_equal(chmod(s->dir, 0711), 0);
-    assert_int_equal(script("start", s, ""), 0);
+    assert_int_equal(script("start", s, settings), 0);
     snprintf(s->url, sizeof(s->url), "postgresql://postgres@/postgres?host=%s/server", s->dir);
 }
 
@@ -116,7 +119,7 @@ static void a_server_that_crashes_is_found_again(void **state)
     struct so_db *db;
     struct so_conn *conn;
     struct so_err err = SO_ERR_INIT;
-    start_server(&server);
+    start_server(&server, "");
     assert_int_equal(so_db_open(server.url, NULL, &db, &err), SO_OK);
     const char *sql = "CREATE TABLE t(x int)";
     assert_int_equal(so_db_write(db, fixture_run_sql, &sql, &err), SO_OK);
@@ -164,9 +167,83 @@ static void a_server_that_crashes_is_found_again(void **state)
     remove_server(&server);
 }
 
+/* ---- TLS ---- */
+
+static int free_port(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+    close(fd);
+    return ntohs(at.sin_port);
+}
+
+struct long_answer {
+    struct so_pg_request request;
+    bool is_done;
+};
+
+static void on_long_answer(struct so_pg_request *r)
+{
+    bool row = false;
+    if (r->rc != SO_OK || so_stmt_step(r->answers[0], &row, &r->err) != SO_OK)
+        fail_msg("%s %s %s", r->err.id, r->err.message, r->err.details);
+    assert_int_equal(so_stmt_text(r->answers[0], 0).n, 5000000);
+    assert_str(so_stmt_text(r->answers[0], 1), "t");
+    SO_CONTAINER_OF(r, struct long_answer, request)->is_done = true;
+}
+
+static void the_urls_sslmode_holds(void **state)
+{
+    (void)state;
+    struct server server;
+    struct host host;
+    struct so_db *db;
+    struct so_conn *conn;
+    struct so_pg_pool *pool;
+    struct so_err err = SO_ERR_INIT;
+    char settings[96], url[512];
+    int port = free_port();
+    snprintf(settings, sizeof(settings), "ssl=on listen_addresses=127.0.0.1 port=%d", port);
+    start_server(&server, settings);
+    snprintf(url, sizeof(url),
+             "postgresql://postgres@127.0.0.1:%d/postgres?sslmode=verify-full&sslrootcert=%s/server/data/server.crt", port,
+             server.dir);
+    assert_int_equal(so_db_open(url, NULL, &db, &err), SO_OK);
+    if (so_db_reader_open(db, &conn, &err) != SO_OK)
+        fail_msg("%s %s", err.message, err.details);
+    assert_cell(conn, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", "t");
+    so_conn_close(conn);
+    so_db_close(db);
+
+    struct so_pg_pool_options options = {.url = url, .connections = 1};
+    struct so_pg_query query = {
+        .sql = SO_STR("SELECT repeat('x', 5000000), ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")};
+    struct long_answer a = {
+        .request = {.queries = &query, .query_count = 1, .deadline = INT64_MAX, .reads = true, .done = on_long_answer}};
+    host_init(&host);
+    assert_int_equal(so_pg_pool_open(&options, &host.host, &pool, &err), SO_OK);
+    assert_int_equal(so_pg_submit(pool, &a.request, &err), SO_OK);
+    while (!a.is_done)
+        host_turn(&host, pool, so_pg_pool_slots(&options));
+    so_pg_pool_close(pool);
+
+    /* A certificate that nobody vouches for is refused. */
+    snprintf(url, sizeof(url), "postgresql://postgres@127.0.0.1:%d/postgres?sslmode=verify-full&sslrootcert=%s/none", port,
+             server.dir);
+    assert_int_equal(so_db_open(url, NULL, &db, &err), SO_OK);
+    assert_int_equal(so_db_reader_open(db, &conn, &err), SO_EDB);
+    assert_string_equal(err.id, "08001");
+    so_db_close(db);
+    remove_server(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_urls_sslmode_holds),
         cmocka_unit_test(a_server_that_crashes_is_found_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

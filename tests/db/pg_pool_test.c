@@ -386,9 +386,15 @@ static void what_cannot_be_sent_fails_alone(void **state)
     expect(&a, SO_EDB, "22021");
     expect(&good, SO_OK, "1");
     memset(a.queries, 0, sizeof(a.queries));
-    ask(&b, &a, "SELECT ?0", NULL);
-    run(&b);
-    expect(&a, SO_EDB, "42P02");
+    static const struct {
+        const char *sql, *id;
+    } REFUSED[] = {{"SELECT ?0", "42P02"}, {"COMMIT", "42501"}, {"COPY t TO STDOUT", "0A000"}, {"", "42601"}};
+    for (size_t i = 0; i < COUNT_OF(REFUSED); i++) {
+        ask(&b, &a, REFUSED[i].sql, NULL);
+        assert_false(a.is_done); /* not from within */
+        run(&b);
+        expect(&a, SO_EDB, REFUSED[i].id);
+    }
     struct so_err err = SO_ERR_INIT;
     a.request.query_count = 0;
     assert_int_equal(so_pg_submit(b.pool, &a.request, &err), SO_EINVAL);

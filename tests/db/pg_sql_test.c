@@ -30,7 +30,10 @@ static void parameters_are_translated_outside_of_literals(void **state)
         {"unclosed comment", "SELECT /* ?1", "SELECT /* ?1", 0},
         {"unclosed dollars", "SELECT $a$ ?1", "SELECT $a$ ?1", 0},
         {"at the end", "SELECT :", "SELECT :", 0},
-        {"words with digits", "SELECT a1, b?1", "SELECT a1, b$1", 1},
+        {"words with digits", "SELECT a1, b?1", "SELECT a1, b $1", 1},
+        {"names with dollars", "SELECT a$1, ?1", "SELECT a$1, $1", 1},
+        {"a parameter named e", "SELECT :e'\\', ?1", "SELECT $1'\\', $1", 1},
+        {"side by side", "SELECT ?1?2:a", "SELECT $1 $2 $3", 3},
         {"empty", "", "", 0},
     };
     (void)state;

@@ -8,6 +8,7 @@ import WebSocket from "ws";
 
 import { ANON_KEY, SERVICE_KEY, Server, makeApp } from "../lib/server.mjs";
 import { MailSink } from "../lib/smtp.mjs";
+import { makeCertificates } from "../lib/tls.mjs";
 
 const password = "correct horse battery";
 const SITE = "http://localhost:3000";
@@ -217,5 +218,71 @@ describe("mail in development", () => {
     assert.equal((await own.auth.verifyOtp({ email: "ada@example.com", token: code, type: "signup" })).error, null);
     const foreign = await server.fetch("/dashboard/mail", { key: null, headers: { Origin: "https://evil.example" } });
     assert.equal(foreign.status, 404);
+  });
+});
+
+// Each failure takes the pause between two tries: side by side.
+describe("mail over TLS", { concurrency: 4 }, () => {
+  const password = "s3cret: with\u00e4 accents";
+  let certificates;
+  before(() => (certificates = makeCertificates()));
+
+  // One sign-up through a server with these settings; gives the mail, or what the log says of its failure.
+  const mailThrough = async (options, env = {}) => {
+    const sink = await MailSink.start(options);
+    const server = await Server.start({
+      env: { SOCLE_SMTP_URL: sink.url, SOCLE_MAIL_FROM: "shop@example.com", SOCLE_MAIL_AUTOCONFIRM: "false", SOCLE_CA_FILE: certificates.caFile, ...env },
+    });
+    try {
+      const { error } = await client(server).auth.signUp({ email: "ada@example.com", password: "correct horse battery" });
+      assert.equal(error, null);
+      const failure = (async () => {
+        for (let i = 0; i < 800; i++) {
+          const line = /a mail was not sent: .*/.exec(server.log);
+          if (line) return { failure: line[0], sink };
+          await new Promise((done) => setTimeout(done, 10));
+        }
+        throw new Error(`neither a mail nor a failure: ${server.log}`);
+      })();
+      failure.catch(() => {});
+      return await Promise.race([sink.next("ada@example.com", 10000).then((mail) => ({ mail, sink })), failure]);
+    } finally {
+      await server.stop();
+      await sink.stop();
+      assert.ok(!server.log.includes(password));
+    }
+  };
+  const signedIn = { SOCLE_SMTP_USER: "shop", SOCLE_SMTP_PASSWORD: password };
+
+  it("implicit, with a password", async () => {
+    const { mail } = await mailThrough({ tls: certificates.good, user: "shop", password }, signedIn);
+    assert.equal(mail.secure, true);
+    assert.equal(mail.user, "shop");
+  });
+
+  it("by STARTTLS, with a password", async () => {
+    const { mail } = await mailThrough({ host: "127.0.0.2", tls: certificates.good, starttls: true, user: "shop", password }, signedIn);
+    assert.equal(mail.secure, true);
+    assert.equal(mail.user, "shop");
+  });
+
+  const refused = {
+    "a wrong password": [() => ({ tls: certificates.good, user: "shop", password: "another" }), /Login denied|535/],
+    "a certificate of a stranger": [() => ({ tls: certificates.stranger }), /certificate/],
+    "an expired certificate": [() => ({ tls: certificates.expired }), /certificate/],
+    "a certificate for another host": [() => ({ tls: certificates.elsewhere }), /certificate/],
+    "a stranger's certificate after STARTTLS": [() => ({ host: "127.0.0.2", tls: certificates.stranger, starttls: true }), /certificate/],
+    "another machine that offers no TLS": [() => ({ host: "127.0.0.2" }), /SSL|TLS/],
+  };
+  for (const [label, [options, reason]] of Object.entries(refused))
+    it(`refuses ${label}, and sends nothing`, async () => {
+      const { failure, sink } = await mailThrough(options(), signedIn);
+      assert.match(failure ?? "a mail came", reason);
+      assert.equal(sink.mails.length, 0);
+    });
+
+  it("takes the system's authorities only, unless told otherwise", async () => {
+    const { failure } = await mailThrough({ tls: certificates.good }, { SOCLE_CA_FILE: "" });
+    assert.match(failure ?? "a mail came", /certificate/);
   });
 });

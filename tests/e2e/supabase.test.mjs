@@ -162,6 +162,11 @@ describe("supabase-js", () => {
     assert.equal(made.error, null);
     const listed = await service.auth.admin.listUsers();
     assert.ok(listed.data.users.some((user) => user.id === made.data.user.id));
+    const found = await service.auth.admin.getUserById(made.data.user.id);
+    assert.equal(found.data.user.email, "made@example.com");
+    const changed = await service.auth.admin.updateUserById(made.data.user.id, { user_metadata: { team: 1 }, ban_duration: "1h" });
+    assert.equal(changed.data.user.user_metadata.team, 1);
+    assert.equal((await anon.auth.signInWithPassword({ email: "made@example.com", password })).error.code, "user_banned");
     assert.equal((await service.auth.admin.deleteUser(made.data.user.id)).error, null);
     assert.equal((await anon.auth.signInWithPassword({ email: "made@example.com", password })).error.code, "invalid_credentials");
   });

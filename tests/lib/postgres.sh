@@ -4,6 +4,7 @@
 #
 #   postgres.sh start DIR [NAME=VALUE...]   makes a cluster in DIR, which must not be there, and starts it; prints its URL.
 #                                           NAME=VALUE are settings of the server: fsync=on, listen_addresses=127.0.0.1 ...
+#                                           ssl=on makes a certificate for 127.0.0.1, which is also DIR/data/server.crt
 #   postgres.sh stop DIR [MODE]             MODE: fast (the default) or immediate, which is as good as a crash
 #   postgres.sh again DIR                   starts it again after a stop
 #   postgres.sh remove DIR                  stops it and deletes DIR
@@ -39,6 +40,11 @@ launch() {
         { cat "$1/log" >&2; return 1; }
 }
 
+make_certificate() {
+    as_user openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \
+        -keyout "$1/data/server.key" -out "$1/data/server.crt" 2>/dev/null
+}
+
 start() {
     local dir=$1
     shift
@@ -55,6 +61,7 @@ start() {
         local setting
         for setting in "$@"; do
             echo "${setting%%=*} = '${setting#*=}'"
+            [ "$setting" != ssl=on ] || (cd / && make_certificate "$dir")
         done
     } >>"$dir/data/postgresql.conf"
     launch "$dir"
@@ -72,5 +79,5 @@ case "${1:-}" in
     start | stop | remove) "$@" ;;
     again) launch "$2" ;;
     have) have ;;
-    *) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

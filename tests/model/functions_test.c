@@ -1,6 +1,9 @@
 /* functions_test.c: function files become functions; what is not understood stops the start with file and reason. */
 #include "workbench.h"
 
+#include "core/mem.h"
+#include "model/policy.h"
+
 static void open_functions(const char *file, const char *text)
 {
     char path[96];
@@ -112,12 +115,53 @@ static void the_database_has_to_understand_it(void **state)
     }
 }
 
+/* Loading runs functions.c and guard.c; the check compiles every statement with its guards. */
+static void a_failed_allocation_is_an_error(void **state)
+{
+    (void)state;
+    open_functions("functions/f.sql",
+                   "/* {\"params\":{\"properties\":{\"n\":{\"type\":\"integer\",\"default\":1}}},\"returns\":"
+                   "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"id\":{\"type\":"
+                   "\"integer\"}}}},\"roles\":[\"anon\"]} */ WITH x AS (SELECT id FROM t) SELECT id FROM x, u "
+                   "WHERE id >= :n");
+    bench_file("schemas/u.json",
+               "{\"type\":\"object\",\"properties\":{\"k\":{\"type\":\"integer\"},\"s\":{\"type\":\"string\","
+               "\"x-search\":true}},\"required\":[\"k\"],\"x-primary-key\":[\"k\"],\"x-policies\":{\"select\":"
+               "\"exists (select 1 from t where t.id = k)\",\"insert\":\"k in (select id from t)\"}}");
+    struct so_db *db = bench_database();
+    bench_must_migrate(db, bench_dir, false);
+    struct so_conn *conn;
+    struct so_err err = SO_ERR_INIT;
+    assert_int_equal(so_db_reader_take(db, &conn, &err), SO_OK);
+    bool failed = true;
+    long failures = 0;
+    for (long n = 0; failed; n += n < 400 ? 1 : 7) {
+        struct so_model *model = NULL;
+        err = SO_ERR_INIT;
+        so_mem_fail_at(n);
+        int rc = so_model_load(bench_dir, &model, &err);
+        if (rc == SO_OK)
+            rc = so_model_check(model, conn, &err);
+        failed = so_mem_failed();
+        so_mem_fail_at(-1);
+        if (rc != SO_OK && (!failed || err.message[0] == '\0'))
+            fail_msg("allocation %ld: %s", n, err.message);
+        failures += rc != SO_OK;
+        so_model_unref(model);
+    }
+    assert_true(failures > 50);
+    so_db_reader_give(db, conn);
+    so_db_close(db);
+    bench_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_function_is_understood),
         cmocka_unit_test(what_is_wrong_is_named_with_its_file),
         cmocka_unit_test(the_database_has_to_understand_it),
+        cmocka_unit_test(a_failed_allocation_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,14 +2,18 @@
 
 help_bench() {
     cat <<'HELP'
-./dev bench [http|nginx|json|schema|jwt|db]
+./dev bench [http|nginx|json|schema|jwt|auth|db|growth|pg]
 
   http [SECONDS]   Socle beside nginx, Fastify by hand and @supabase/lite on the same data, with wrk: a table with ratios
+  growth [SECONDS] the same requests beside 100 to 10^6 rows and 1 to 500 tables: they must not grow
   nginx            the HTTP server alone beside nginx, both answering the same fixed bytes
   json             the parser beside simdjson and Node's JSON.parse, on documents made for it
-  schema [FOLDER]  the validator beside ajv, on bench/schema or FOLDER/NAME/{schema.json,instances.jsonl}
+  schema [FOLDER]  the validator beside ajv, on bench/schema or FOLDER/NAME/{schema.json,instances.jsonl}; BLAZE=PROGRAM adds
+                   a local build of Blaze (bench/schema.mjs says how it is called)
   jwt              token verification beside OpenSSL's own, and of a token seen before
+  auth [SECONDS]   tokens beside OpenSSL's own verify and npm's jose; sign-in beside the bare password hash; refresh
   db [DIR]         point reads and durable inserts of the database layer alone
+  pg [ROUNDS]      the same on PostgreSQL beside pgbench on the same server
 HELP
 }
 
@@ -31,18 +35,19 @@ dev_bench() {
     local what=${1:-http}
     [ $# -gt 0 ] && shift
     case "$what" in
-        http | nginx | json | schema | jwt | db) ;;
+        http | nginx | json | schema | jwt | auth | db | growth | pg) ;;
         *) help_bench >&2; exit 2 ;;
     esac
     need "${PACKAGES_BENCH[@]}"
     need_npm bench
     dev_build
-    [ "$what" = http ] || [ "$what" = schema ] || bench_programs
+    [ "$what" = http ] || [ "$what" = growth ] || [ "$what" = schema ] || bench_programs
     case "$what" in
-        http | schema) SOCLE="$PWD/build/socle" node "bench/$what.mjs" "$@" ;;
+        http | schema | auth | growth) SOCLE="$PWD/build/socle" node "bench/$what.mjs" "$@" ;;
         nginx) bench/http_vs_nginx.sh build-bench "$@" ;;
         json) bench_json ;;
         jwt) build-bench/bench/jwt_bench ;;
         db) build-bench/bench/db_bench "${1:-build-bench}" ;;
+        pg) bench/pg.sh build-bench "$@" ;;
     esac
 }

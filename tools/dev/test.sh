@@ -86,7 +86,7 @@ help_tsan() {
     cat <<'HELP'
 ./dev tsan
 
-Builds under ThreadSanitizer and runs the tests of what has threads: net, http, db, auth, app.
+Builds under ThreadSanitizer and runs the tests of what has threads: net, http, db, auth, jose, realtime.
 HELP
 }
 
@@ -95,5 +95,5 @@ dev_tsan() {
     configure build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dtests=enabled -Dwerror=true
     ninja -C build-tsan --quiet >&2
     start_postgres
-    TSAN_OPTIONS=halt_on_error=1 meson test -C build-tsan --no-rebuild --print-errorlogs --suite net --suite http --suite db --suite auth --suite jose
+    TSAN_OPTIONS=halt_on_error=1 meson test -C build-tsan --no-rebuild --print-errorlogs --suite net --suite http --suite db --suite auth --suite jose --suite realtime
 }

@@ -1,10 +1,14 @@
-/* regex_int.h: regular expressions of `match` filters, with a bound on the work that one match may take. */
-#ifndef SO_DB_REGEX_INT_H
-#define SO_DB_REGEX_INT_H
+/* match.h: `like` and `match` filters outside of SQL, as so_like(), so_ilike() and so_regex() do it there (match.c). */
+#ifndef SO_DB_MATCH_H
+#define SO_DB_MATCH_H
 
 #include "core/err.h"
 #include "core/str.h"
 
+/* LIKE as in PostgreSQL.   Never: allocates. */
+bool so_db_like(struct so_str pattern, struct so_str text, bool folds_case);
+
+/* A regular expression, with a bound on the work that one match may take. */
 struct so_db_regex; /* one thread at a time */
 
 /* SO_EDB with 2201B when the pattern is none, SO_ENOMEM. */

@@ -1,0 +1,1 @@
+SELECT ?1, :name::text, 'it''s ?1' FROM "a""b" -- ?1

@@ -1,0 +1,1 @@
+SELECT a ? 'b', a[1:2], ARRAY[:a,:b], b?1, c$1

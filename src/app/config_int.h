@@ -1,0 +1,23 @@
+/* config_int.h: what the files of the settings share. */
+#ifndef SO_APP_CONFIG_INT_H
+#define SO_APP_CONFIG_INT_H
+
+#include "app/config.h"
+#include "core/map.h"
+
+/* The value of `name`: environment, then .env (`values`); with `secret` also the first line of the file that NAME_FILE
+ * names; then `alias` ("A|B"; may be NULL).  *out is NULL when it is not set. */
+int so_config_find(struct so_config *c, const struct so_map *values, const char *name, const char *alias, bool secret,
+                   const char **out, struct so_err *err) SO_MUST_CHECK;
+/* true, false, 1, 0, yes, no, on, off */
+bool so_config_flag(const char *text, bool *out) SO_MUST_CHECK;
+
+/* A setting whose name the table cannot hold, because a part of it is the user's choice: for printing. */
+struct so_config_shown {
+    const char *name, *value, *meaning; /* secrets are masked */
+};
+
+/* SOCLE_AUTH_PROVIDERS, and the settings of each: fills providers and shown. */
+int so_config_load_providers(struct so_config *c, const struct so_map *values, struct so_err *err) SO_MUST_CHECK;
+
+#endif
