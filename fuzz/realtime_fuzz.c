@@ -4,9 +4,9 @@
  * The first byte chooses: '1' and '2' text of that serializer, 'b' binary; the rest is the frame. */
 #include <stdlib.h>
 
-#include "json/write.h"
 #include "realtime/join.h"
 #include "realtime/wire.h"
+#include "json/write.h"
 
 #define CHECK(condition)                                                                                                    \
     do {                                                                                                                    \

@@ -78,8 +78,8 @@ static struct so_http_limits limits_of(const struct so_config *c)
 
 static void free_loop(struct so_app_loop *on)
 {
-    so_app_pg_close(on->pg);
     so_hub_free(on->hub);
+    so_app_pg_close(on->pg);
     so_loop_free(on->loop);
     so_conn_close(on->reader);
     so_auth_cache_free(on->tokens);
@@ -175,10 +175,10 @@ struct stop {
 static void loop_is_empty(void *arg)
 {
     struct so_app_loop *on = arg;
-    so_app_pg_close(on->pg);
-    on->pg = NULL;
     so_hub_free(on->hub);
     on->hub = NULL;
+    so_app_pg_close(on->pg);
+    on->pg = NULL;
     so_loop_stop(on->loop);
 }
 

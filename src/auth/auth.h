@@ -35,8 +35,8 @@ struct so_auth_settings {
     struct so_mailer *mailer;              /* borrowed; NULL: no mail, and no flow that needs it */
     struct so_str site_url;                /* where links lead in the end; {NULL,0}: public_url */
     struct so_str redirect_urls;           /* other places they may lead to, separated by commas; compared exactly */
-    const char *app_folder;   /* its mail/ may replace templates (auth/mail_templates.h); NULL: the built-in ones */
-    const char *keys_path;    /* file of the signing keys (auth/key_file.h), made when it is not there */
+    const char *app_folder; /* its mail/ may replace templates (auth/mail_templates.h); NULL: the built-in ones */
+    const char *keys_path;  /* file of the signing keys (auth/key_file.h), made when it is not there */
     /* Another service keeps the accounts: tokens name roles of the database, no API key is asked for, and there are no
      * tables of ours (PostgreSQL). */
     bool foreign;

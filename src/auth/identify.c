@@ -169,7 +169,8 @@ static int verify_any(struct so_auth *auth, struct so_str token, int64_t now, st
 }
 
 /* Of another issuer's token nothing counts but who it is about, and the role that the settings give such people. */
-static void facts_of(const struct so_json *claims, struct so_str payload, const struct so_issuer *issuer, struct facts *out)
+static void facts_of(const struct so_auth *auth, const struct so_json *claims, struct so_str payload,
+                     const struct so_issuer *issuer, struct facts *out)
 {
     *out = (struct facts){.sub = so_json_get_str(claims, SO_STR("sub")), .claims = payload};
     if (issuer != NULL) {
@@ -177,7 +178,8 @@ static void facts_of(const struct so_json *claims, struct so_str payload, const 
         out->role = so_str_c(so_role_name(so_issuer_role(issuer, claims)));
         return;
     }
-    out->role = so_json_get_str(claims, SO_STR("role"));
+    out->role = auth->settings.foreign ? so_auth_role_claim(claims, auth->settings.role_claim)
+                                       : so_json_get_str(claims, SO_STR("role"));
     out->session_id = so_json_get_str(claims, SO_STR("session_id"));
 }
 
@@ -196,9 +198,7 @@ static int verify(struct so_auth *auth, struct so_auth_cache *cache, struct so_s
         rc = payload_of(token, arena, &payload, err);
     if (rc != SO_OK)
         return rc;
-    facts_of(&claims, payload, issuer, out);
-    if (auth->settings.foreign && issuer == NULL)
-        out->role = so_auth_role_claim(&claims, auth->settings.role_claim);
+    facts_of(auth, &claims, payload, issuer, out);
     if (cache != NULL)
         keep(cache, token, key_version, &claims, out);
     return SO_OK;

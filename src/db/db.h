@@ -86,8 +86,8 @@ int so_db_write(struct so_db *db, int (*run)(void *arg, struct so_conn *conn, st
  * before the commit: 23503.  (On PostgreSQL they stay enforced; migrations of all processes come one after another.) */
 int so_db_migrate(struct so_db *db, int (*run)(void *arg, struct so_conn *conn, struct so_err *err), void *arg,
                   struct so_err *err) SO_MUST_CHECK;
-/* fn(arg) is called on a thread that writes after each commit, before the jobs' done(): be short.  One listener; NULL ends it,
- * and returns when no call is under way any more.  Nothing happens when the database was opened read only. */
+/* fn(arg) is called on a thread that writes after each commit, before the jobs' done(): be short.  One listener; NULL ends
+ * it, and returns when no call is under way any more.  Nothing happens when the database was opened read only. */
 void so_db_on_commit(struct so_db *db, void (*fn)(void *arg), void *arg);
 /* Counters for /metrics and benchmarks: commits, jobs, largest batch. */
 struct so_db_stats {

@@ -8,10 +8,10 @@
 
 #include "net/deadline.h"
 #include "realtime/caller.h"
-#include "realtime/table.h"
 #include "realtime/join.h"
 #include "realtime/presence.h"
 #include "realtime/realtime.h"
+#include "realtime/table.h"
 #include "realtime/window.h"
 #include "ws/ws.h"
 

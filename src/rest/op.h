@@ -18,15 +18,16 @@ struct so_rest_op {
     struct so_arena *arena;
 };
 
+/* run.c: prepared, with its parameters and the caller bound. */
+int so_rest_open_statement(const struct so_identity *who, struct so_conn *conn, const struct so_sql *sql,
+                           struct so_stmt **out, struct so_err *err) SO_MUST_CHECK;
+
 /* prepare.c: the statements of a plan, on SQLite and on PostgreSQL (pg_main.c); pg_run.c runs the latter. */
 int so_sql_make(struct so_rest_op *op) SO_MUST_CHECK;
 int so_pg_make(struct so_rest_op *op) SO_MUST_CHECK;
 int so_pg_run(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
               struct so_err *err) SO_MUST_CHECK;
 
-/* run.c: prepared, with its parameters and the caller bound. */
-int so_rest_open_statement(const struct so_identity *who, struct so_conn *conn, const struct so_sql *sql,
-                           struct so_stmt **out, struct so_err *err) SO_MUST_CHECK;
 /* explain.c: how the statement would run, in its place. */
 int so_explain_prepare(struct so_rest_op *op, struct so_err *err) SO_MUST_CHECK;
 int so_explain_run(const struct so_rest_op *op, struct so_stmt *st, struct so_rest_out *out, struct so_buf *body,

@@ -359,12 +359,6 @@ static void settings_open_more(void **state)
     store.settings.aggregates = store.settings.tx_override = false;
 }
 
-static int run_kept(void *arg, struct so_conn *conn, struct so_err *err)
-{
-    struct call *c = arg;
-    return so_rest_run(c->op, conn, &c->out, &c->body, err);
-}
-
 static void memory_may_run_out(void **state)
 {
     (void)state;
