@@ -311,7 +311,7 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         rc = so_auth_open(app->db, &auth, &app->auth, err);
     if (rc == SO_OK)
         rc = make_snapshot(app, &app->snapshot, &app->access, err);
-    if (rc == SO_OK && config->realtime)
+    if (rc == SO_OK && config->realtime && !config->is_postgres) /* it follows SQLite's writer */
         rc = open_feed(app, err);
     const struct so_realtime_settings realtime = realtime_settings(config);
     if (rc == SO_OK)
@@ -356,6 +356,10 @@ static int seed(void *arg, struct so_conn *conn, struct so_err *err)
 int so_app_seed(struct so_app *app, size_t *out_rows, struct so_err *err)
 {
     struct seeding s = {app, 0};
+    if (app->config->is_postgres) { /* its rows are its own */
+        *out_rows = 0;
+        return SO_OK;
+    }
     int rc = so_db_write(app->db, seed, &s, err);
     if (rc == SO_OK)
         *out_rows = s.rows;
@@ -423,6 +427,8 @@ int so_app_look_at_keys(struct so_app *app, bool *out_changed, struct so_err *er
 void so_app_closed_tables(const struct so_app *app, struct so_buf *out)
 {
     const struct so_catalog *catalog = app->snapshot->catalog;
+    if (app->config->is_postgres) /* there the policies are the database's */
+        return;
     for (size_t i = 0; i < catalog->relation_count; i++) {
         const struct so_relation *relation = catalog->relations[i];
         const struct so_table *table = so_model_find(app->snapshot->model, relation->name);
