@@ -102,10 +102,13 @@ function schema(depth, draft) {
 }
 
 // Where ajv is known to be wrong: an empty array passes "contains" when a tuple stands beside it; with "minContains": 0 what
-// "contains" matches is not evaluated; an "if" alone evaluates nothing; items of a failed oneOf branch count as evaluated.
+// "contains" matches is not evaluated; an "if" alone evaluates nothing; items of a failed oneOf branch count as evaluated;
+// below a keyword for many items or members "contains" keeps what it found in the one before ({"a": [1], "b": []} passes
+// {"additionalProperties": {"contains": {"minLength": 2}}}, {"b": []} does not).
 function isDisputed(s) {
   const text = JSON.stringify(s);
   if (/"contains"/.test(text) && /"prefixItems"|"items":\[|"unevaluated/.test(text)) return true;
+  if (/"(additionalProperties|patternProperties|items|additionalItems|contains)":\{.*"contains"/.test(text)) return true;
   return /"unevaluated/.test(text) && /"if"|"oneOf"/.test(text);
 }
 
