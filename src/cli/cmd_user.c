@@ -1,6 +1,6 @@
 /* cmd_user.c: socle user add|list|remove: accounts, through the same endpoints that the admin API has (auth/admin.c), so
- * that both check and write alike.  Where a running server has the database, the server is asked; else the service runs
- * here. */
+ * that both check and write alike.  The service runs here; a server on the same database takes turns with it (db/db.h) and
+ * hears within a second which tokens it ended. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +8,6 @@
 #include "app/config.h"
 #include "auth/auth.h"
 #include "auth/text.h"
-#include "cli/ask_server.h"
 #include "cli/cli.h"
 #include "core/random.h"
 #include "json/write.h"
@@ -66,23 +65,16 @@ static int open_auth(struct command *c, struct so_err *err)
     return so_auth_open(c->db, &settings, &c->auth, err);
 }
 
-/* c->auth stays NULL where a server has the database open. */
 static int open_service(struct command *c, struct so_err *err)
 {
-    struct so_err own = SO_ERR_INIT;
     int rc = so_app_make_data_folder(&c->config, err);
-    if (rc != SO_OK)
-        return rc;
-    rc = so_db_open(c->config.database_path, NULL, &c->db, &own);
-    if (rc == SO_EBUSY)
-        return SO_OK;
-    if (rc != SO_OK)
-        return so_fail(err, rc, "%s", own.message);
-    return open_auth(c, err);
+    if (rc == SO_OK)
+        rc = so_db_open(c->config.database_path, NULL, &c->db, err);
+    return rc == SO_OK ? open_auth(c, err) : rc;
 }
 
-static void ask_here(struct command *c, const char *method, struct so_str path, struct so_str query, struct so_str body,
-                     int *out_status, struct so_buf *out)
+static void run_endpoint(struct command *c, const char *method, struct so_str path, struct so_str query, struct so_str body,
+                         int *out_status, struct so_buf *out)
 {
     const struct so_auth_in in = {.method = so_str_c(method),
                                   .path = path,
@@ -97,25 +89,15 @@ static void ask_here(struct command *c, const char *method, struct so_str path, 
     *out_status = answer.status;
 }
 
-static int ask_there(struct command *c, const char *method, struct so_str path, struct so_str query, struct so_str body,
-                     int *out_status, struct so_buf *out, struct so_err *err)
-{
-    struct so_str target = so_arena_printf(&c->arena, "/auth/v1%.*s%s%.*s", SO_STR_ARG(path), query.n > 0 ? "?" : "",
-                                           (int)query.n, query.n == 0 ? "" : query.p);
-    return target.p == NULL ? so_err_oom(err) : cli_ask_server(&c->config, method, target, body, out_status, out, err);
-}
-
 /* The answer, in the arena; a refusal becomes an error with its sentence. */
 static int ask(struct command *c, const char *method, struct so_str path, struct so_str query, struct so_str body,
                struct so_json *out, struct so_err *err)
 {
     struct so_buf text;
-    int status = 0, rc = SO_OK;
+    int status = 0;
     so_buf_init(&text, ANSWER_MAX);
-    if (c->auth != NULL)
-        ask_here(c, method, path, query, body, &status, &text);
-    else
-        rc = ask_there(c, method, path, query, body, &status, &text, err);
+    run_endpoint(c, method, path, query, body, &status, &text);
+    int rc = so_buf_check(&text, "the answer", err);
     struct so_str copy = rc == SO_OK ? so_arena_dup(&c->arena, so_buf_str(&text)) : (struct so_str){NULL, 0};
     so_buf_deinit(&text);
     if (rc == SO_OK && copy.p == NULL)
@@ -187,7 +169,7 @@ static int read_page(struct command *c, unsigned page, const struct so_json **ou
     if (rc != SO_OK)
         return rc;
     *out_users = so_json_get(answer, SO_STR("users"));
-    return *out_users == NULL ? so_fail(err, SO_EIO, "what listens there is no Socle server") : SO_OK;
+    return *out_users == NULL ? so_fail(err, SO_EIO, "the answer holds no users") : SO_OK;
 }
 
 /* With --json one object a line, for any number of accounts. */

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { socle } from "../lib/cli.mjs";
-import { SERVICE_KEY, Server, makeApp } from "../lib/server.mjs";
+import { Server, makeApp } from "../lib/server.mjs";
 
 const password = "correct horse battery";
 
@@ -12,7 +13,7 @@ describe("socle user beside a server", () => {
   let server;
   before(async () => (server = await Server.start()));
   after(() => server?.stop());
-  const run = (args, input) => socle(["user", ...args], { input, env: { PORT: String(server.port), SOCLE_SERVICE_KEY: SERVICE_KEY } });
+  const run = (args, input) => socle(["user", ...args], { input });
   const user = (...args) => run([...args, server.dir]);
   const json = (run) => {
     assert.equal(run.code, 0, run.err);
@@ -43,12 +44,12 @@ describe("socle user beside a server", () => {
     assert.match(lines[3], / ada@example\.com +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d +confirmed$/);
   });
 
-  it("removes one by address, one by id; the server refuses its tokens at once", async () => {
+  it("removes one by address, one by id; the server refuses its tokens within a second", async () => {
     const session = await (await signIn("ada@example.com")).json();
     const status = async () => (await server.fetch("/rest/v1/books?limit=1", { token: session.access_token })).status;
     assert.equal(await status(), 200);
     assert.equal(json(user("remove", "ADA@example.com", "--json"))[0].id, session.user.id);
-    assert.equal(await status(), 401);
+    for (let i = 0; (await status()) !== 401; i++, await sleep(50)) assert.ok(i < 100, "the server did not notice");
     assert.equal((await signIn("ada@example.com")).status, 400);
     const [bob] = json(user("list", "--json")).filter(({ email }) => email === "bob@example.com");
     assert.equal(user("remove", bob.id).code, 0);
@@ -69,11 +70,6 @@ describe("socle user beside a server", () => {
     assert.match(run(["add", "eve@example.com", "--password-stdin", server.dir], "short\n").err, /at least 6/);
     assert.match(run(["add", "eve@example.com", "--password-stdin", server.dir], "").err, /no password/);
     assert.match(socle(["user", "--help"]).out, /socle user remove/);
-  });
-
-  it("says how to reach the server when it cannot", () => {
-    assert.match(socle(["user", "list", server.dir], { env: { PORT: String(server.port), SOCLE_SERVICE_KEY: "" } }).err, /SOCLE_SERVICE_KEY/);
-    assert.match(socle(["user", "list", server.dir], { env: { PORT: "1", SOCLE_SERVICE_KEY: SERVICE_KEY } }).err, /no server answers at 127\.0\.0\.1 port 1/);
   });
 });
 
