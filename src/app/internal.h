@@ -25,6 +25,7 @@ struct so_app_loop {
     struct so_snapshot *snapshot; /* a reference; replaced by a task on this loop */
     struct so_hub *hub;           /* its WebSockets */
     uint64_t requests;            /* written by the loop, read by /metrics */
+    int64_t lost_told_ns;         /* when it was last logged that the database is away; monotonic */
 };
 
 struct so_app {

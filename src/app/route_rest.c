@@ -7,10 +7,14 @@
  * reply(). */
 #include "app/internal.h"
 
+#include <string.h>
+
 #include "core/clock.h"
+#include "core/log.h"
 
 /* A read that takes longer than this would be felt by the other connections of the loop. */
-#define LOOP_BUDGET_NS 3000000LL
+#define LOOP_BUDGET_NS     3000000LL
+#define LOST_TOLD_EVERY_NS 10000000000LL
 
 struct call {
     struct so_http_exchange *x;
@@ -30,18 +34,27 @@ struct call {
     struct so_task back;
 };
 
+/* The client is not told which host it was; the log is, once in a while. */
+static void log_lost_database(struct so_app_loop *on, const struct so_err *err)
+{
+    int64_t now = so_clock_mono_ns();
+    if (strncmp(err->id, "08", 2) != 0 || (on->lost_told_ns != 0 && now - on->lost_told_ns < LOST_TOLD_EVERY_NS))
+        return;
+    on->lost_told_ns = now;
+    so_log(SO_LOG_ERROR, "%s: %s", err->message, err->details);
+}
+
 static void reply(struct call *c)
 {
     struct so_http_exchange *x = c->x;
     if (c->rc != SO_OK) {
+        log_lost_database(c->on, &c->err);
         so_buf_reset(so_http_reply_body(x));
         c->out = (struct so_rest_out){.violations = c->out.violations};
         so_rest_error(c->op, &c->who, &c->err, &c->out, so_http_reply_body(x));
     }
     for (size_t i = 0; i < c->out.header_count; i++)
         so_http_reply_header(x, c->out.headers[i].name, c->out.headers[i].value);
-    if (c->out.status == 503)
-        so_http_reply_header(x, SO_STR("Retry-After"), SO_STR("1"));
     struct so_snapshot *snapshot = c->snapshot;
     so_http_reply_send(x, c->out.status); /* frees the arena and `c` with it */
     so_snapshot_unref(snapshot);

@@ -124,12 +124,13 @@ int cli_serve(struct so_app *app, const struct so_config *config, bool watch, lo
     watch_signal(&s, &s.hangup, SIGHUP);
     snprintf(s.schemas, sizeof(s.schemas), "%s/schemas", config->dir);
     snprintf(s.functions, sizeof(s.functions), "%s/functions", config->dir);
+    /* Before anybody is told that the server listens: what is saved after that must be seen. */
+    s.fingerprint = fingerprint(&s);
     int code = CLI_OK;
     if (so_app_start(app, &port, &err) == SO_OK) {
         announce(app, config, port, started_ns);
         if (watch) {
             s.look.data = &s;
-            s.fingerprint = fingerprint(&s);
             uv_timer_init(&s.loop, &s.look);
             uv_timer_start(&s.look, on_look, LOOK_EVERY_MS, LOOK_EVERY_MS);
         }

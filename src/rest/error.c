@@ -142,6 +142,8 @@ static void put_details(struct so_jw *w, const struct so_err *err, const struct 
         put_sentences(w, violations);
     else if (strcmp(err->id, "PGRST201") == 0 && err->details[0] == '[') /* embed.c writes JSON */
         so_jw_raw(w, so_str_c(err->details));
+    else if (strncmp(err->id, "08", 2) == 0) /* hosts and users of the database: for the log, not for strangers */
+        so_jw_null(w);
     else
         put_text(w, err->details);
 }
