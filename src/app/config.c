@@ -39,7 +39,15 @@ static const struct setting SETTINGS[] = {
     {"SOCLE_PUBLIC_URL", "API_EXTERNAL_URL|PGRST_OPENAPI_SERVER_PROXY_URI", TEXT, false, AT(public_url), 0, 0, NULL, NULL,
      "URL under which clients reach this server: issuer of tokens; made from HOST and PORT when not set"},
     {"DATABASE_URL", "PGRST_DB_URI", TEXT, false, AT(database_url), 0, 0, "data/socle.db", NULL,
-     "a file path or sqlite:PATH, relative to the app's folder"},
+     "a file path or sqlite:PATH, relative to the app's folder, or postgres://USER:PASSWORD@HOST/NAME"},
+    {"SOCLE_DB_READ_URL", NULL, TEXT, false, AT(db_read_url), 0, 0, NULL, NULL,
+     "PostgreSQL: where requests that only read go: replicas"},
+    {"SOCLE_DB_POOL", "PGRST_DB_POOL", COUNT, false, AT(db_pool), 1, 1000, "16", NULL,
+     "PostgreSQL: connections of each event loop, at most"},
+    {"SOCLE_DB_PREPARED_STATEMENTS", "PGRST_DB_PREPARED_STATEMENTS", FLAG, false, AT(db_prepared), 0, 0, "true", NULL,
+     "PostgreSQL: false for a pooler in transaction mode (pgbouncer)"},
+    {"SOCLE_DB_CHANNEL", "PGRST_DB_CHANNEL", TEXT, false, AT(db_channel), 0, 0, "pgrst", NULL,
+     "PostgreSQL: NOTIFY on this channel makes the server read the catalog again; empty: nobody listens"},
     {"SOCLE_STATEMENT_TIMEOUT_MS", NULL, COUNT, false, AT(statement_ms), 10, ONE_DAY_MS, "8000", NULL,
      "a statement that runs longer is ended: 504"},
     {"SOCLE_DB_SCHEMAS", "PGRST_DB_SCHEMAS", TEXT, false, AT(db_schemas), 0, 0, "public", NULL,
@@ -554,6 +562,34 @@ int so_config_check_production(const struct so_config *c, struct so_err *err)
 
 /* ---- printing ---- */
 
+/* A password in a URL, in its authority (RFC 3986, 3.2.1) or as libpq's parameter, is not shown. */
+static void put_text(const char *text, struct so_buf *out)
+{
+    static const char PARAMETER[] = "password=";
+    const char *authority = strstr(text, "://");
+    if (authority == NULL) {
+        so_buf_puts(out, text);
+        return;
+    }
+    authority += 3;
+    struct so_str who = so_str(authority, strcspn(authority, "/?#"));
+    while (who.n > 0 && who.p[who.n - 1] != '@')
+        who.n--;
+    size_t colon = so_str_find_char(who, ':', 0);
+    if (colon < who.n) {
+        so_buf_put_str(out, so_str(text, (size_t)(who.p - text) + colon + 1));
+        so_buf_lit(out, "...");
+        text = who.p + who.n - 1;
+    }
+    const char *parameter = strstr(text, PARAMETER);
+    if (parameter != NULL) {
+        so_buf_put_str(out, so_str(text, (size_t)(parameter - text) + sizeof(PARAMETER) - 1));
+        so_buf_lit(out, "...");
+        text = parameter + strcspn(parameter, "&");
+    }
+    so_buf_puts(out, text);
+}
+
 static void put_value(const struct so_config *c, const struct setting *s, struct so_buf *out)
 {
     const void *at = (const char *)c + s->at;
@@ -565,7 +601,7 @@ static void put_value(const struct so_config *c, const struct setting *s, struct
         if (text != NULL && s->secret)
             so_buf_printf(out, "(set, %zu bytes)", strlen(text));
         else
-            so_buf_puts(out, text == NULL ? "" : text);
+            put_text(text == NULL ? "" : text, out);
         return;
     case COUNT: so_buf_put_i64(out, *(const int64_t *)at); return;
     case FLAG: so_buf_puts(out, *(const bool *)at ? "true" : "false"); return;

@@ -33,6 +33,9 @@ struct so_config {
     const struct so_str *schemas, *search_path;    /* the lists of these two */
     size_t schema_count, search_path_count;
     const char *db_anon_role, *db_pre_request; /* NULL when not set; PostgreSQL */
+    const char *db_read_url, *db_channel;      /* NULL when not set; PostgreSQL */
+    int64_t db_pool;
+    bool db_prepared;
 
     /* the data API */
     const char *rest_path;                     /* without a slash at its end: "/rest/v1", "" for the root */

@@ -90,7 +90,10 @@ static void free_loop(struct so_app_loop *on)
 /* PostgreSQL's answers come over a network: a loop never waits for one. */
 static int open_database(struct so_app *app, struct so_app_loop *on, struct so_err *err)
 {
-    const struct so_pg_pool_options options = {.url = app->config->database_url};
+    const struct so_pg_pool_options options = {.url = app->config->database_url,
+                                               .read_url = app->config->db_read_url,
+                                               .connections = (unsigned)app->config->db_pool,
+                                               .unprepared = !app->config->db_prepared};
     return app->config->is_postgres ? so_app_pg_open(on->loop, &options, &on->pg, err)
                                     : so_db_reader_open(app->db, &on->reader, err);
 }

@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/fs.h"
 #include "core/log.h"
+#include "db/pg_listen.h"
 
 enum { LOOK_EVERY_MS = 250, LOOK_AT_KEYS_EVERY_MS = 1000, LOOK_AT_REVOCATIONS_EVERY_MS = 400 };
 
@@ -18,6 +19,9 @@ struct serving {
     uv_loop_t loop;
     uv_signal_t terminate, interrupt, hangup;
     uv_timer_t look, look_at_keys, look_at_revocations;
+    uv_async_t told; /* by the database: its schema is another */
+    struct so_pg_listener *listener;
+    bool listens; /* has begun: the listener's thread alone */
     char schemas[PATH_MAX], functions[PATH_MAX];
     uint64_t fingerprint;
     bool is_blind;                                         /* the last look at revocations failed, which was said */
@@ -86,6 +90,44 @@ static void on_look_at_revocations(uv_timer_t *timer)
     s->is_blind = rc != SO_OK;
 }
 
+/* ---- NOTIFY ---- */
+
+static void on_told(uv_async_t *handle) { reload(handle->data); }
+
+/* On the listener's thread.  The first time that it listens the catalog has just been read; later something may be missed.
+ */
+static void on_heard(void *arg, struct so_str channel, struct so_str payload)
+{
+    struct serving *s = arg;
+    (void)payload; /* PostgREST tells "reload schema" from "reload config": both are one here */
+    if (channel.p != NULL || s->listens)
+        uv_async_send(&s->told);
+    s->listens = true;
+}
+
+static void on_listening_failed(void *arg, const struct so_err *err)
+{
+    (void)arg;
+    so_log(SO_LOG_WARN, "cannot listen for changes of the database's schema: %s: %s", err->message, err->details);
+}
+
+static void listen_to(struct serving *s, const struct so_config *config)
+{
+    const struct so_pg_listen_options options = {.url = config->database_url,
+                                                 .channels = &config->db_channel,
+                                                 .channel_count = 1,
+                                                 .heard = on_heard,
+                                                 .failed = on_listening_failed,
+                                                 .arg = s};
+    struct so_err err = SO_ERR_INIT;
+    s->told.data = s;
+    if (!config->is_postgres || config->db_channel == NULL || config->db_channel[0] == '\0' ||
+        uv_async_init(&s->loop, &s->told, on_told) != 0)
+        return;
+    if (so_pg_listener_open(&options, &s->listener, &err) != SO_OK)
+        on_listening_failed(s, &err);
+}
+
 static void watch_signal(struct serving *s, uv_signal_t *handle, int number)
 {
     handle->data = s;
@@ -129,6 +171,7 @@ int cli_serve(struct so_app *app, const struct so_config *config, bool watch, lo
     int code = CLI_OK;
     if (so_app_start(app, &port, &err) == SO_OK) {
         announce(app, config, port, started_ns);
+        listen_to(&s, config);
         if (watch) {
             s.look.data = &s;
             uv_timer_init(&s.loop, &s.look);
@@ -142,6 +185,7 @@ int cli_serve(struct so_app *app, const struct so_config *config, bool watch, lo
         uv_timer_start(&s.look_at_revocations, on_look_at_revocations, LOOK_AT_REVOCATIONS_EVERY_MS,
                        LOOK_AT_REVOCATIONS_EVERY_MS);
         uv_run(&s.loop, UV_RUN_DEFAULT);
+        so_pg_listener_close(s.listener);
         so_app_stop(app);
     } else {
         code = cli_fail(&err);

@@ -1,4 +1,5 @@
-/* pg_absent.c: the pool of a build without PostgreSQL: there is none.  so_db_open() has refused such a URL before. */
+/* pg_absent.c: the pool and the listener of a build without PostgreSQL: there are none.  so_db_open() has refused such a URL before. */
+#include "db/pg_listen.h"
 #include "db/pg_pool.h"
 
 unsigned so_pg_pool_slots(const struct so_pg_pool_options *options)
@@ -40,3 +41,12 @@ void so_pg_pool_ready(struct so_pg_pool *pool, unsigned slot, unsigned events)
     (void)slot;
     (void)events;
 }
+
+int so_pg_listener_open(const struct so_pg_listen_options *options, struct so_pg_listener **out, struct so_err *err)
+{
+    (void)options;
+    (void)out;
+    return so_fail(err, SO_EINVAL, "this build has no PostgreSQL");
+}
+
+void so_pg_listener_close(struct so_pg_listener *l) { (void)l; }

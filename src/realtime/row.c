@@ -169,13 +169,22 @@ const struct so_cell *so_row_find(const struct so_row *row, struct so_str name, 
     return &NONE;
 }
 
+/* A number is another when its bits are: 0.0 and -0.0 are two, a NaN is itself. */
+static bool same_bits(double a, double b)
+{
+    uint64_t bits[2];
+    memcpy(&bits[0], &a, sizeof(a));
+    memcpy(&bits[1], &b, sizeof(b));
+    return bits[0] == bits[1];
+}
+
 bool so_cell_eq(const struct so_cell *a, const struct so_cell *b)
 {
     if (a->kind != b->kind)
         return false;
     switch (a->kind) {
     case SO_CELL_INTEGER: return a->integer == b->integer;
-    case SO_CELL_REAL: return memcmp(&a->real, &b->real, sizeof(a->real)) == 0;
+    case SO_CELL_REAL: return same_bits(a->real, b->real);
     case SO_CELL_TEXT:
     case SO_CELL_BLOB: return so_str_eq(a->bytes, b->bytes);
     default: return true;
