@@ -1,4 +1,5 @@
-/* pg_absent.c: the pool and the listener of a build without PostgreSQL: there are none.  so_db_open() has refused such a URL before. */
+/* pg_absent.c: the pool and the listener of a build without PostgreSQL: there are none.  so_db_open() has refused such a URL
+ * before. */
 #include "db/pg_listen.h"
 #include "db/pg_pool.h"
 
