@@ -1,5 +1,5 @@
-// realtime.mjs: how fast one message reaches a thousand WebSockets, and what an idle one costs, beside a Node server with `ws`
-// that does nothing but send the same bytes on.  The load is bench/realtime_load.c.
+// realtime.mjs: how fast one message reaches a thousand WebSockets and ten thousand, and what an idle one costs, beside a Node
+// server with `ws` and a bare epoll loop that do nothing but send as many bytes on.  The load is bench/realtime_load.c.
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -48,23 +48,53 @@ async function withNode(fn) {
   await server.stop();
 }
 
-const fanOut = (mode) => async (port) => {
-  for (const window of [1, 16]) console.log(`  ${await load(mode, port, { listeners, messages: 16 * Math.ceil(500000 / listeners / 16), window })}`);
-};
-const idle = async (port, pid) => {
-  const before = memory(pid);
-  const load10k = load("idle", port, { listeners: 10000, seconds: 6 });
-  await pause(5000);
-  console.log(`  10,000 joined and idle: ${((memory(pid) - before) / 10000).toFixed(2)} KiB each`);
-  await load10k;
-};
+async function withBare(fn) {
+  const port = await freePort();
+  const log = [];
+  const server = run(join(ROOT, "build-bench/bench/fanout_bench_server"), [String(port)], { log, ready: () => /ready/.test(log.join("")) });
+  await server.started;
+  await fn(port, server.pid);
+  await server.stop();
+}
 
-console.log("Socle, broadcast");
-await withSocle(fanOut("broadcast"));
-console.log("Socle, a row is inserted");
-await withSocle(fanOut("changes"));
-console.log("Socle, idle");
-await withSocle(idle);
-console.log("Node with ws, sending bytes on");
-await withNode(fanOut("plain"));
-await withNode(idle);
+// ---- what is measured ----
+
+const rows = [];
+const FIGURES = /in ([\d.]+) s: (\d+) a second[^]*?: (\d+) deliveries\/s, p50 ([\d.]+) ms, p99 ([\d.]+) ms, (\d+) MB/;
+const fanOut = (name, mode, bytes) => async (port) => {
+  for (const [count, window] of [[listeners, 1], [listeners, 16], [10 * listeners, 16]]) {
+    const messages = window * Math.max(3, Math.ceil(200000 / count / window));
+    console.error(`  ${name}: ${count} listeners, bursts of ${window}`);
+    const text = await load(mode, port, { listeners: count, messages, window, ...(bytes && { bytes }) });
+    const figures = FIGURES.exec(text);
+    if (!figures) throw new Error(text);
+    const [, , joins, rate, p50, p99, megabytes] = figures.map(Number);
+    rows.push({ name, bytes: Math.round((megabytes * 1e6) / rate), count, window, rate, p50, p99, joins });
+  }
+};
+const idle = (name, count = 10000) => async (port, pid) => {
+  const before = memory(pid);
+  const held = load("idle", port, { listeners: count, seconds: 6 });
+  await pause(5000);
+  idles.push(`${name} ${((memory(pid) - before) / count).toFixed(2)}`);
+  await held;
+};
+const idles = [];
+
+const LONG = 620; // bytes, which a change of the bookstore takes
+await withSocle(fanOut("socle, a row is inserted", "changes"));
+await withSocle(fanOut("socle, broadcast", "broadcast"));
+await withSocle(idle("socle"));
+await withNode(fanOut("node ws, as long as a change", "plain", LONG));
+await withNode(fanOut("node ws, as short as a broadcast", "plain", 80));
+await withNode(idle("node ws"));
+await withBare(fanOut("bare epoll, as long as a change", "plain", LONG));
+await withBare(fanOut("bare epoll, as short as a broadcast", "plain", 80));
+
+const column = (value, width) => String(value).padStart(width);
+console.log(`${"who, what".padEnd(38)}bytes  listeners  burst  deliveries/s   p50 ms   p99 ms   joins/s`);
+for (const r of rows) {
+  console.log(r.name.padEnd(36) + column(r.bytes, 7) + column(r.count, 11) + column(r.window, 7) + column(r.rate, 14) +
+    column(r.p50.toFixed(1), 9) + column(r.p99.toFixed(1), 9) + column(r.joins, 10));
+}
+console.log(`\n10,000 joined and idle, KiB each: ${idles.join(", ")}`);

@@ -20,12 +20,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 256 * 1024, FRAME_MAX = 64 * 1024, LATENCY_MAX_US = 10 * 1000 * 1000, MASK = 0x80 };
+enum { READ_SIZE = 256 * 1024, FRAME_MAX = 64 * 1024, LATENCY_MAX_US = 10 * 1000 * 1000, MASK = 0x80, BODY_MAX = 4096 };
 
 /* What is measured. */
 enum mode {
     BROADCAST, /* a talker says it over its WebSocket */
-    CHANGES,   /* a row is inserted over HTTP */
+    CHANGES,   /* a row is inserted over HTTP; those of a burst by as many clients at once */
     PLAIN,     /* no channels: a server that sends each message to all others */
     IDLE       /* nobody says anything */
 };
@@ -34,12 +34,14 @@ static const char *const MODES[] = {"broadcast", "changes", "plain", "idle"};
 static struct {
     enum mode mode;
     unsigned port, listeners, messages, window, seconds;
+    unsigned bytes; /* PLAIN: of a message; 0: as short as it can be */
     const char *key;
 } options = {.listeners = 1000, .messages = 1000, .window = 4, .seconds = 5, .key = ""};
 
 struct connection {
     int fd;
     bool is_open;      /* upgraded */
+    bool is_writer;    /* speaks HTTP */
     char *kept;        /* the part of a frame that has come */
     size_t kept_count; /* its bytes */
 };
@@ -47,7 +49,8 @@ struct connection {
 static struct {
     struct connection *all; /* the talker is the last */
     unsigned count, ready;
-    int epoll, http;
+    int epoll;
+    struct connection *writers; /* CHANGES: HTTP connections, one per message of a burst */
     uint64_t delivered, bytes;
     uint32_t *latency; /* how often each number of microseconds */
 } state;
@@ -84,7 +87,7 @@ static void write_all(int fd, const void *bytes, size_t n)
 /* With a mask of zeros, so the payload stays as it is. */
 static void send_frame(int fd, unsigned opcode, const char *payload, size_t n)
 {
-    unsigned char frame[1024] = {(unsigned char)(0x80 | opcode), (unsigned char)(MASK | n)};
+    unsigned char frame[BODY_MAX + 8] = {(unsigned char)(0x80 | opcode), (unsigned char)(MASK | n)};
     size_t head = 2;
     if (n > 125) {
         frame[1] = MASK | 126;
@@ -120,14 +123,16 @@ static void join(int fd)
                   : "[\"1\",\"1\",\"realtime:bench\",\"phx_join\",{\"config\":{}}]");
 }
 
-static void speak(void)
+static void speak(unsigned place)
 {
-    char text[512], body[128];
+    char text[512], body[BODY_MAX + 1];
     int talker = state.all[state.count - 1].fd;
     static unsigned long long stamp;
     unsigned long long now = now_us();
     stamp = now > stamp ? now : stamp + 1; /* it is a key, too */
     int n = snprintf(body, sizeof(body), "{\"isbn\":\"%013llu\",\"title\":\"What was said\",\"pages\":7}", stamp);
+    for (; options.mode == PLAIN && (unsigned)n < options.bytes; n++)
+        body[n] = ' ';
     if (options.mode == PLAIN) {
         send_frame(talker, 1, body, (size_t)n);
     } else if (options.mode == BROADCAST) {
@@ -141,7 +146,7 @@ static void speak(void)
                      "POST /rest/v1/books HTTP/1.1\r\nHost: 127.0.0.1\r\napikey: %s\r\nContent-Type: application/json"
                      "\r\nPrefer: return=minimal\r\nContent-Length: %d\r\n\r\n%s",
                      options.key, n, body);
-        write_all(state.http, text, (size_t)length);
+        write_all(state.writers[place].fd, text, (size_t)length);
     }
 }
 
@@ -217,7 +222,7 @@ static void on_readable(struct connection *c)
     if (n <= 0)
         die("the server closed a connection");
     state.bytes += (uint64_t)n;
-    if (c->fd == state.http) {
+    if (c->is_writer) {
         if (find(buffer, (size_t)n, "HTTP/1.1 4") != NULL) {
             fprintf(stderr, "realtime_load: %.*s\n", (int)n, buffer);
             exit(1);
@@ -259,13 +264,12 @@ static int dial(struct connection *c)
 
 static void connect_all(void)
 {
-    static struct connection http = {.is_open = true};
     state.count = options.listeners + 1;
     state.all = calloc(state.count, sizeof(*state.all));
     uint64_t began = now_us();
     for (unsigned i = 0; i < state.count; i++) {
         upgrade(dial(&state.all[i]));
-        while (i - state.ready > 100) /* a hundred at a time, as the backlog of a listener has it */
+        while (i + 1 - state.ready > 100) /* a hundred at a time, as the backlog of a listener has it */
             poll_once(1000);
     }
     while (state.ready < state.count)
@@ -273,8 +277,11 @@ static void connect_all(void)
     uint64_t took = now_us() - began;
     fprintf(stderr, "%u connections joined in %.2f s: %.0f a second\n", state.count, (double)took / 1e6,
             state.count / ((double)took / 1e6));
-    if (options.mode == CHANGES)
-        state.http = dial(&http);
+    state.writers = calloc(options.window, sizeof(*state.writers));
+    for (unsigned i = 0; options.mode == CHANGES && i < options.window; i++) {
+        state.writers[i].is_writer = true;
+        dial(&state.writers[i]);
+    }
 }
 
 static unsigned percentile(double share)
@@ -293,7 +300,7 @@ static void measure(void)
     uint64_t began = now_us();
     for (unsigned said = 0; said < options.messages;) {
         for (unsigned i = 0; i < options.window; i++, said++)
-            speak();
+            speak(i);
         while (state.delivered < (uint64_t)said * hearing)
             poll_once(1000);
     }
@@ -305,8 +312,9 @@ static void measure(void)
 
 static void usage(void)
 {
-    fprintf(stderr, "realtime_load MODE --port N [--key K] [--listeners N] [--messages N] [--window N] [--seconds N]\n"
-                    "MODE: broadcast, changes, plain, idle\n");
+    fprintf(stderr,
+            "realtime_load MODE --port N [--key K] [--listeners N] [--messages N] [--window N] [--seconds N] [--bytes N]\n"
+            "MODE: broadcast, changes, plain, idle\n");
     exit(2);
 }
 
@@ -314,7 +322,7 @@ static void read_options(int argc, char **argv)
 {
     static const struct option NAMES[] = {{"port", 1, NULL, 'p'},     {"key", 1, NULL, 'k'},    {"listeners", 1, NULL, 'l'},
                                           {"messages", 1, NULL, 'm'}, {"window", 1, NULL, 'w'}, {"seconds", 1, NULL, 's'},
-                                          {NULL, 0, NULL, 0}};
+                                          {"bytes", 1, NULL, 'b'},    {NULL, 0, NULL, 0}};
     size_t mode = 0;
     while (argc > 1 && mode < 4 && strcmp(argv[1], MODES[mode]) != 0)
         mode++;
@@ -330,10 +338,11 @@ static void read_options(int argc, char **argv)
         case 'm': options.messages = number; break;
         case 'w': options.window = number; break;
         case 's': options.seconds = number; break;
+        case 'b': options.bytes = number; break;
         default: usage();
         }
     }
-    if (options.port == 0)
+    if (options.port == 0 || options.window == 0 || options.bytes > BODY_MAX)
         usage();
 }
 
