@@ -8,6 +8,7 @@
 #include "core/fs.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "model/logging_pg.h"
 #include "model/migrate.h"
 #include "model/policy.h"
 
@@ -79,6 +80,20 @@ static int migrate(struct so_app *app, const struct so_model *model, struct so_e
     return rc == SO_OK && steps > 0 ? so_db_migrate(app->db, migrate_on_writer, &m, err) : rc;
 }
 
+static int fit_log(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    const struct so_config *c = arg;
+    return so_logging_pg_fit(conn, so_str_c(c->realtime_tables), err);
+}
+
+/* A database of somebody else's gets triggers only for the tables that the setting names. */
+static int log_tables(struct so_app *app, struct so_err *err)
+{
+    const struct so_config *c = app->config;
+    bool is_wanted = c->is_postgres && c->realtime && c->realtime_tables != NULL && c->realtime_tables[0] != '\0';
+    return is_wanted ? so_db_migrate(app->db, fit_log, (void *)(uintptr_t)c, err) : SO_OK;
+}
+
 /* Also makes sure that every policy and default of the model means something to the tables as they are. */
 static int read_catalog(struct so_app *app, const struct so_model *model, struct so_catalog **out, struct so_err *err)
 {
@@ -128,6 +143,8 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
         model->realtime = app->config->realtime;
     if (rc == SO_OK && !app->config->is_postgres) /* there the tables are as they are */
         rc = migrate(app, model, err);
+    if (rc == SO_OK)
+        rc = log_tables(app, err);
     if (rc == SO_OK)
         rc = read_catalog(app, model, &catalog, err);
     if (rc == SO_OK)
@@ -267,10 +284,13 @@ static struct so_realtime_settings realtime_settings(const struct so_config *c)
 static int open_feed(struct so_app *app, struct so_err *err)
 {
     enum { POLL_MS = 500 }; /* for what other programs write */
+    const struct so_config *c = app->config;
     const struct so_feed_options options = {
-        .keep_rows = app->config->log_keep_rows,
-        .keep_seconds = app->config->log_keep_s,
+        .keep_rows = c->log_keep_rows,
+        .keep_seconds = c->log_keep_s,
         .poll_ms = POLL_MS,
+        .listen_url = c->is_postgres ? c->database_url : NULL,
+        .anon_role = text_of(c->db_anon_role),
     };
     return so_feed_open(app->db, &options, &app->feed, err);
 }
@@ -311,7 +331,7 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         rc = so_auth_open(app->db, &auth, &app->auth, err);
     if (rc == SO_OK)
         rc = make_snapshot(app, &app->snapshot, &app->access, err);
-    if (rc == SO_OK && config->realtime && !config->is_postgres) /* it follows SQLite's writer */
+    if (rc == SO_OK && config->realtime)
         rc = open_feed(app, err);
     const struct so_realtime_settings realtime = realtime_settings(config);
     if (rc == SO_OK)

@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "model/logging_pg.h"
 #include "realtime/feed_int.h"
 
 enum {
@@ -165,7 +166,7 @@ static int post_marks(struct so_feed *f, struct so_err *err)
 static int run_trim(struct so_db_job *job, struct so_conn *conn, struct so_err *err)
 {
     const struct so_feed *f = SO_CONTAINER_OF(job, struct so_feed, trim);
-    return so_source_trim(conn, f->trim_upto, err);
+    return so_source_trim(f->source, conn, f->trim_upto, err);
 }
 
 static void trim_done(struct so_db_job *job)
@@ -300,6 +301,23 @@ static int start_thread(struct so_feed *f, struct so_err *err)
     return SO_OK;
 }
 
+/* On the listener's thread: something was committed; or the connection was made, and it is unknown what was. */
+static void note_notice(void *arg, struct so_str channel, struct so_str payload)
+{
+    (void)channel, (void)payload;
+    note_commit(arg);
+}
+
+/* On PostgreSQL others tell of their commits, and policies are asked by a thread of its own. */
+static int open_postgres(struct so_feed *f, struct so_err *err)
+{
+    static const char *const CHANNEL = SO_LOGGING_PG_CHANNEL;
+    const struct so_pg_listen_options options = {
+        .url = f->options.listen_url, .channels = &CHANNEL, .channel_count = 1, .heard = note_notice, .arg = f};
+    int rc = so_seer_open(f->db, &f->seer, err);
+    return rc == SO_OK && options.url != NULL ? so_pg_listener_open(&options, &f->listener, err) : rc;
+}
+
 int so_feed_open(struct so_db *db, const struct so_feed_options *options, struct so_feed **out, struct so_err *err)
 {
     struct so_feed *f = so_calloc(1, sizeof(*f));
@@ -318,6 +336,8 @@ int so_feed_open(struct so_db *db, const struct so_feed_options *options, struct
     pthread_cond_init(&f->wake, &steady);
     pthread_condattr_destroy(&steady);
     int rc = so_source_open(db, &f->source, err);
+    if (rc == SO_OK && so_db_is_postgres(db))
+        rc = open_postgres(f, err);
     if (rc == SO_OK)
         rc = start_thread(f, err);
     if (rc != SO_OK) {
@@ -333,6 +353,8 @@ void so_feed_close(struct so_feed *f)
 {
     if (f == NULL)
         return;
+    so_pg_listener_close(f->listener);
+    so_seer_close(f->seer);
     if (f->is_running) {
         so_db_on_commit(f->db, NULL, NULL);
         pthread_mutex_lock(&f->lock);
@@ -358,3 +380,6 @@ int64_t so_feed_last(struct so_feed *f)
     pthread_mutex_unlock(&f->lock);
     return last;
 }
+
+struct so_seer *so_feed_seer(const struct so_feed *feed) { return feed->seer; }
+struct so_str so_feed_anon_role(const struct so_feed *feed) { return feed->options.anon_role; }
