@@ -16,7 +16,8 @@
 enum {
     RETENTION_MS = 5000, /* between two looks at what is too old */
     TRIM_STEP = 500,     /* changes removed in one job */
-    POLL_MS = 500        /* when the options say nothing */
+    POLL_MS = 500,       /* when the options say nothing */
+    RETRY_MS = 100       /* after a failure: nobody will say that the database is back */
 };
 
 /* ---- the present ---- */
@@ -221,18 +222,22 @@ static bool begin_round(struct so_feed *f)
     return is_heard;
 }
 
-/* True when there is more to do at once. */
-static bool run_round(struct so_feed *f)
+/* How long to wait for the next one, unless there is a reason to begin it. */
+static unsigned run_round(struct so_feed *f)
 {
     bool is_complete = false, more = false;
-    if (!begin_round(f) || read_live(f, &is_complete, NULL) != SO_OK)
-        return false;
+    if (!begin_round(f))
+        return RETENTION_MS;
+    if (read_live(f, &is_complete, NULL) != SO_OK)
+        return RETRY_MS;
     pthread_mutex_lock(&f->lock);
     int rc = serve_past(f, &more, NULL);
     if (rc == SO_OK && is_complete)
         rc = post_marks(f, NULL);
     pthread_mutex_unlock(&f->lock);
-    return rc == SO_OK && (more || !is_complete);
+    if (rc != SO_OK)
+        return RETRY_MS;
+    return more || !is_complete ? 0 : f->options.poll_ms;
 }
 
 static void wait_for(struct so_feed *f, unsigned ms)
@@ -261,11 +266,11 @@ static void *run_thread(void *arg)
 {
     struct so_feed *f = arg;
     for (;;) {
-        bool more = run_round(f);
+        unsigned wait_ms = run_round(f);
         look_at_retention(f);
         pthread_mutex_lock(&f->lock);
-        if (!more && !f->is_closing && !is_asked(f))
-            wait_for(f, f->listening > 0 ? f->options.poll_ms : RETENTION_MS);
+        if (wait_ms > 0 && !f->is_closing && !is_asked(f))
+            wait_for(f, wait_ms);
         bool is_closing = f->is_closing;
         pthread_mutex_unlock(&f->lock);
         if (is_closing)
