@@ -17,9 +17,17 @@ enum { PLAN_MEMORY_MAX = 64 << 20 };
 /* ---- the database fits the schema files ---- */
 
 struct migration {
+    const struct so_config *config;
     const struct so_model *model;
     enum so_app_migrate mode;
+    bool is_foreign; /* the tables are somebody else's: nothing is planned */
 };
+
+static int read_tables(const struct so_config *c, struct so_conn *conn, struct so_catalog **out, struct so_err *err)
+{
+    return c->is_postgres ? so_catalog_read_pg(conn, c->schemas, c->schema_count, out, err)
+                          : so_catalog_read(conn, out, err);
+}
 
 static int refuse(const struct so_plan *plan, struct so_err *err)
 {
@@ -38,15 +46,18 @@ static int refuse(const struct so_plan *plan, struct so_err *err)
 }
 
 /* Plans against what is there now; on the writer also applies, in the same transaction. */
-static int plan_and_apply(const struct migration *m, struct so_conn *conn, bool apply, size_t *out_steps, struct so_err *err)
+static int plan_and_apply(struct migration *m, struct so_conn *conn, bool apply, size_t *out_steps, struct so_err *err)
 {
     struct so_arena arena;
     struct so_catalog *catalog = NULL;
     struct so_plan plan = {0};
     so_arena_init(&arena, PLAN_MEMORY_MAX);
-    int rc = so_catalog_read(conn, &catalog, err);
+    int rc = read_tables(m->config, conn, &catalog, err);
     if (rc == SO_OK)
         rc = so_migrate_plan(m->model, catalog, conn, &arena, &plan, err);
+    m->is_foreign = plan.is_foreign;
+    if (m->is_foreign)
+        plan.step_count = 0;
     if (rc == SO_OK && apply && plan.step_count > 0) {
         bool may = m->mode == SO_MIGRATE_SAFE && plan.losing_count == 0;
         rc = may ? so_migrate_apply(&plan, conn, false, err) : refuse(&plan, err);
@@ -69,7 +80,7 @@ static int migrate_on_writer(void *arg, struct so_conn *conn, struct so_err *err
  * a large database that fits should not wait for that. */
 static int migrate(struct so_app *app, const struct so_model *model, struct so_err *err)
 {
-    struct migration m = {model, app->migrate};
+    struct migration m = {.config = app->config, .model = model, .mode = app->migrate};
     struct so_conn *conn;
     size_t steps = 0;
     int rc = so_db_reader_take(app->db, &conn, err);
@@ -77,6 +88,7 @@ static int migrate(struct so_app *app, const struct so_model *model, struct so_e
         return rc;
     rc = plan_and_apply(&m, conn, false, &steps, err);
     so_db_reader_give(app->db, conn);
+    app->is_foreign = m.is_foreign;
     return rc == SO_OK && steps > 0 ? so_db_migrate(app->db, migrate_on_writer, &m, err) : rc;
 }
 
@@ -101,14 +113,10 @@ static int read_catalog(struct so_app *app, const struct so_model *model, struct
     int rc = so_db_reader_take(app->db, &conn, err);
     if (rc != SO_OK)
         return rc;
-    const struct so_config *c = app->config;
-    if (c->is_postgres) {
-        rc = so_catalog_read_pg(conn, c->schemas, c->schema_count, out, err);
-    } else {
+    if (!app->config->is_postgres) /* which has proved them when it made its policies */
         rc = so_model_check(model, conn, err);
-        if (rc == SO_OK)
-            rc = so_catalog_read(conn, out, err);
-    }
+    if (rc == SO_OK)
+        rc = read_tables(app->config, conn, out, err);
     so_db_reader_give(app->db, conn);
     return rc;
 }
@@ -141,7 +149,7 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     int rc = so_model_load(app->config->dir, &model, err);
     if (rc == SO_OK)
         model->realtime = app->config->realtime;
-    if (rc == SO_OK && !app->config->is_postgres) /* there the tables are as they are */
+    if (rc == SO_OK)
         rc = migrate(app, model, err);
     if (rc == SO_OK)
         rc = log_tables(app, err);
@@ -376,7 +384,7 @@ static int seed(void *arg, struct so_conn *conn, struct so_err *err)
 int so_app_seed(struct so_app *app, size_t *out_rows, struct so_err *err)
 {
     struct seeding s = {app, 0};
-    if (app->config->is_postgres) { /* its rows are its own */
+    if (app->is_foreign) { /* and so are the rows */
         *out_rows = 0;
         return SO_OK;
     }
@@ -447,12 +455,11 @@ int so_app_look_at_keys(struct so_app *app, bool *out_changed, struct so_err *er
 void so_app_closed_tables(const struct so_app *app, struct so_buf *out)
 {
     const struct so_catalog *catalog = app->snapshot->catalog;
-    if (app->config->is_postgres) /* there the policies are the database's */
-        return;
     for (size_t i = 0; i < catalog->relation_count; i++) {
         const struct so_relation *relation = catalog->relations[i];
         const struct so_table *table = so_model_find(app->snapshot->model, relation->name);
-        if (relation->internal || (table != NULL && table->has_policies))
+        bool closes_itself = app->config->is_postgres && (table == NULL || app->is_foreign); /* by the database's policies */
+        if (relation->internal || closes_itself || (table != NULL && table->has_policies))
             continue;
         so_buf_printf(out, "%s%.*s", out->len > 0 ? ", " : "", SO_STR_ARG(relation->name));
     }

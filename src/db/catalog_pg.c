@@ -7,6 +7,7 @@
  * in no served schema is marked internal.  All in one transaction, with an empty search_path, so that PostgreSQL writes
  * every name in full. */
 #include "db/catalog_pg_int.h"
+#include "db/db_int.h"
 
 #include <string.h>
 
@@ -416,11 +417,17 @@ int so_catalog_read_pg(struct so_conn *conn, const struct so_str *schemas, size_
     so_map_init(&r.by_oid, &r.scratch);
     so_map_init(&r.procs_by_oid, &r.scratch);
     so_map_init(&r.by_attribute, &r.scratch);
-    int rc = so_conn_exec(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''", err);
+    /* A migration reads it within its own transaction, whose search_path comes back. */
+    bool is_inner = so_conn_in_transaction(conn);
+    const char *end = is_inner ? "ROLLBACK TO socle_catalog; RELEASE socle_catalog" : "ROLLBACK";
+    int rc = so_conn_exec(conn,
+                          is_inner ? "SAVEPOINT socle_catalog; SET LOCAL search_path = ''"
+                                   : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''",
+                          err);
     if (rc == SO_OK) {
         rc = read_all(&r, schemas, schema_count);
-        int end = so_conn_exec(conn, rc == SO_OK ? "COMMIT" : "ROLLBACK", rc == SO_OK ? err : NULL);
-        rc = rc == SO_OK ? end : rc;
+        int ended = so_conn_exec(conn, end, rc == SO_OK ? err : NULL);
+        rc = rc == SO_OK ? ended : rc;
     }
     so_arena_deinit(&r.scratch);
     if (rc != SO_OK) {

@@ -79,17 +79,18 @@ for (const scenario of scenarios(here))
     for (const step of scenario.steps) it(step.name, () => run(server, step));
   });
 
+// `sql` makes the tables, which are then served as they are; without it they are made of the schema files, as on SQLite.
 function onPostgres(scenario, sql, app) {
   describe(`${scenario.name} on PostgreSQL: ${scenario.about}`, { skip: SKIP }, () => {
     let server;
     let dir;
     let database;
     before(async () => {
-      dir = makeApp({ ...app, seed: null });
-      database = freshDatabase({ sql: readFileSync(join(here, sql), "utf8") });
+      dir = makeApp({ ...app, ...(sql ? { seed: null } : {}) });
+      database = freshDatabase(sql ? { sql: readFileSync(join(here, sql), "utf8") } : {});
       server = await Server.start({
         dir,
-        command: "serve",
+        command: sql ? "serve" : "dev",
         env: { DATABASE_URL: database.url, SOCLE_JWT_SECRET: JWT_SECRET, ...scenario.env },
       });
       server.isPostgres = true;
@@ -104,5 +105,5 @@ function onPostgres(scenario, sql, app) {
   });
 }
 
-for (const scenario of scenarios(here)) if (!scenario.sqlite_only) onPostgres(scenario, "../lib/bookstore.sql", { files: scenario.files });
+for (const scenario of scenarios(here)) if (!scenario.sqlite_only) onPostgres(scenario, null, { files: scenario.files });
 for (const scenario of scenarios(join(here, "postgres"))) onPostgres(scenario, join("postgres", scenario.sql), { schemas: null });
