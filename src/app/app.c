@@ -8,11 +8,12 @@
 #include "core/fs.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "model/logging.h"
 #include "model/logging_pg.h"
 #include "model/migrate.h"
 #include "model/policy.h"
 
-enum { PLAN_MEMORY_MAX = 64 << 20 };
+enum { PLAN_MEMORY_MAX = 64 << 20, LIST_MAX = 1 << 20 };
 
 /* ---- the database fits the schema files ---- */
 
@@ -94,16 +95,39 @@ static int migrate(struct so_app *app, const struct so_model *model, struct so_e
 
 static int fit_log(void *arg, struct so_conn *conn, struct so_err *err)
 {
-    const struct so_config *c = arg;
-    return so_logging_pg_fit(conn, so_str_c(c->realtime_tables), err);
+    return so_logging_pg_fit(conn, *(const struct so_str *)arg, err);
 }
 
-/* A database of somebody else's gets triggers only for the tables that the setting names. */
-static int log_tables(struct so_app *app, struct so_err *err)
+/* "public.books,public.authors": the tables of schema files whose changes are told. */
+static void put_logged(struct so_buf *b, const struct so_config *c, const struct so_model *model)
+{
+    for (size_t i = 0; i < model->table_count; i++)
+        if (so_logging_wanted(model, model->tables[i]))
+            so_buf_printf(b, "%s%.*s.%.*s", b->len > 0 ? "," : "", SO_STR_ARG(c->schemas[0]),
+                          SO_STR_ARG(model->tables[i]->name));
+}
+
+/* PostgreSQL: which tables have the log's triggers.  A database of somebody else's is left alone, unless the setting names
+ * its tables. */
+static int log_tables(struct so_app *app, const struct so_model *model, struct so_err *err)
 {
     const struct so_config *c = app->config;
-    bool is_wanted = c->is_postgres && c->realtime && c->realtime_tables != NULL && c->realtime_tables[0] != '\0';
-    return is_wanted ? so_db_migrate(app->db, fit_log, (void *)(uintptr_t)c, err) : SO_OK;
+    bool is_asked = c->realtime && c->realtime_tables != NULL && c->realtime_tables[0] != '\0';
+    bool is_ours = !app->is_foreign && model->table_count > 0;
+    if (!c->is_postgres || !(is_asked || is_ours))
+        return SO_OK;
+    struct so_buf list;
+    so_buf_init(&list, LIST_MAX);
+    if (is_asked)
+        so_buf_puts(&list, c->realtime_tables);
+    else
+        put_logged(&list, c, model);
+    int rc = so_buf_check(&list, "the list of logged tables", err);
+    struct so_str text = so_buf_str(&list);
+    if (rc == SO_OK)
+        rc = so_db_migrate(app->db, fit_log, &text, err);
+    so_buf_deinit(&list);
+    return rc;
 }
 
 /* Also makes sure that every policy and default of the model means something to the tables as they are. */
@@ -152,7 +176,7 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     if (rc == SO_OK)
         rc = migrate(app, model, err);
     if (rc == SO_OK)
-        rc = log_tables(app, err);
+        rc = log_tables(app, model, err);
     if (rc == SO_OK)
         rc = read_catalog(app, model, &catalog, err);
     if (rc == SO_OK)

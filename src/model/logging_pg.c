@@ -260,7 +260,7 @@ int so_logging_pg_fit(struct so_conn *conn, struct so_str list, struct so_err *e
     int rc = differences(conn, list, &sql, err);
     if (rc == SO_OK)
         rc = so_buf_check(&sql, "the triggers of logged tables", err);
-    if (rc == SO_OK)
+    if (rc == SO_OK && so_str_trim(list).n > 0)
         rc = so_logging_pg_install(conn, err);
     if (rc == SO_OK && sql.len > 0)
         rc = so_conn_exec(conn, so_buf_cstr(&sql), err);

@@ -29,7 +29,7 @@ void so_logging_pg_put_removal(struct so_buf *b, struct so_str schema, struct so
 
 /* Installs the log, with triggers for exactly the tables of `list`: names with or without schema ("public" is meant then),
  * separated by commas, or "publication": those of the publication supabase_realtime.  A name that is no table: SO_EINVAL.
- * Writes no trigger that is there already. */
+ * Writes no trigger that is there already.  An empty list only takes triggers away. */
 int so_logging_pg_fit(struct so_conn *conn, struct so_str list, struct so_err *err) SO_MUST_CHECK;
 
 #endif

@@ -12,7 +12,7 @@ import WebSocket from "ws";
 
 import { resumable } from "../../examples/resume.mjs";
 import { SKIP, freshDatabase, psql } from "../lib/postgres.mjs";
-import { ANON_KEY, SERVICE_KEY, Server } from "../lib/server.mjs";
+import { ANON_KEY, SERVICE_KEY, Server, makeApp } from "../lib/server.mjs";
 
 const SETUP = `
 SET client_min_messages = error; -- wal_level need not be logical
@@ -171,5 +171,21 @@ describe("changes of a PostgreSQL database", { skip: SKIP }, () => {
     psql(database.url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
     psql(database.url, "INSERT INTO posts SELECT generate_series(2000, 2004)");
     assert.deepEqual(await inbox.take(5), [2000, 2001, 2002, 2003, 2004].map((id) => `INSERT ${id}`));
+  });
+
+  it("tells the tables of schema files without a setting, but not those without x-realtime", async () => {
+    const own = freshDatabase();
+    const table = (more) => ({ type: "object", properties: { id: { type: "integer" }, owner: { type: "string", format: "uuid" } }, required: ["id"], "x-primary-key": ["id"], "x-policies": { select: "owner = auth.uid()" }, ...more });
+    const app = makeApp({ schemas: null, seed: {}, files: { "schemas/tasks.json": table(), "schemas/quiet.json": table({ "x-realtime": false }) } });
+    const server = await Server.start({ dir: app, env: { DATABASE_URL: own.url, SOCLE_JWT_SECRET: SECRET, SOCLE_DB_POOL: "2" } });
+    const [hers, his] = await Promise.all([ADA, BOB].map((user) => listen(client(server, { user }), { event: "*", table: "tasks" })));
+    await assert.rejects(listen(client(server, { user: ADA }), { event: "*", table: "quiet" }), /Unable to subscribe/);
+    psql(own.url, `INSERT INTO tasks VALUES (1, '${ADA}'); UPDATE tasks SET owner = '${BOB}'; DELETE FROM tasks`);
+    assert.deepEqual([await hers.take(2), await his.take(2)], [["INSERT 1", "DELETE 1"], ["UPDATE 1", "DELETE 1"]]);
+    assert.deepEqual([hers.items, his.items], [[], []]);
+    await Promise.all(clients.map((c) => c.realtime.disconnect()));
+    await server.stop();
+    own.drop();
+    rmSync(app, { recursive: true, force: true });
   });
 });
