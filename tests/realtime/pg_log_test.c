@@ -10,7 +10,6 @@
 /* An ear that wants each number once, in order. */
 struct counter {
     struct so_subscription *subscription;
-    struct so_changes *changes;
     int64_t next; /* the number that should come now; 0: any */
     int64_t gap_from, gap_to;
     unsigned readies, events;
@@ -49,7 +48,7 @@ static void count_on(struct so_changes *changes, struct counter *c, int64_t sinc
 {
     struct so_err err = SO_ERR_INIT;
     struct so_listener l = {.event = SO_STR("*"), .table = SO_STR("t")};
-    *c = (struct counter){.next = since + 1, .changes = changes};
+    *c = (struct counter){.next = since + 1};
     if (so_changes_subscribe(changes, &ANON, &l, 1, since, &COUNTER, c, &c->subscription, &err) != SO_OK)
         fail_msg("%s", err.message);
 }
@@ -274,6 +273,51 @@ static void a_lost_connection_comes_back_without_a_gap(void **state)
     wait_events(&c, told);
 }
 
+/* Whatever happens in whatever order: each one's numbers come in order, without a gap or a duplicate. */
+static void random_histories_lose_nothing(void **state)
+{
+    (void)state;
+    enum { STEPS = 250, EARS = 5 };
+    struct counter ears[EARS] = {0};
+    struct so_conn *open = NULL;
+    unsigned written = 0;
+    for (int step = 0; step < STEPS; step++) {
+        struct counter *ear = &ears[so_random_below(EARS)];
+        switch (so_random_below(8)) {
+        case 0:
+        case 1: insert(1 + (int)so_random_below(20)); break;
+        case 2:
+            if (ear->subscription == NULL)
+                count_on(world.changes, ear, ear->next - 1); /* from now on, or where it was */
+            break;
+        case 3: /* may be catching up, or waiting for policies */
+            so_subscription_close(ear->subscription);
+            ear->subscription = NULL;
+            break;
+        case 4:
+            if (open == NULL) {
+                open = begin("INSERT INTO t (a) VALUES (-1), (-2)");
+            } else {
+                end(open, so_random_below(2) == 0 ? "COMMIT" : "ROLLBACK");
+                open = NULL;
+            }
+            break;
+        case 5: pg_use_tables(world.changes); break;
+        default: uv_run(so_loop_uv(world.loop), UV_RUN_NOWAIT); break;
+        }
+    }
+    if (open != NULL)
+        end(open, "COMMIT");
+    written = (unsigned)ask("SELECT count(*) FROM t");
+    insert(1);
+    for (size_t i = 0; i < EARS; i++) {
+        if (ears[i].subscription == NULL)
+            count_on(world.changes, &ears[i], ears[i].next - 1);
+        while (ears[i].next != (int64_t)written + 2)
+            turn();
+    }
+}
+
 /* A node that dies while it numbers: nothing was numbered, and the next one does it. */
 static void a_numberer_that_dies_leaves_its_work_to_others(void **state)
 {
@@ -342,6 +386,7 @@ int main(void)
         T(what_is_too_old_goes_and_a_gap_says_so),
         T(changes_reach_all_nodes_under_one_number),
         T(a_lost_connection_comes_back_without_a_gap),
+        T(random_histories_lose_nothing),
         T(a_numberer_that_dies_leaves_its_work_to_others),
         T(the_log_is_closed_to_api_roles),
         T(a_database_without_a_log_is_silent),
