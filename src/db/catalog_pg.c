@@ -82,7 +82,8 @@ static const struct so_str RELATIONS =
     SO_STR_INIT("SELECT c.oid::text, n.nspname, c.relname, (c.relkind IN ('v','m'))::int,"
                 " CASE WHEN c.relkind IN ('r','p') THEN 28 WHEN c.relkind IN ('v','f') THEN "
                 "pg_catalog.pg_relation_is_updatable(c.oid, true)"
-                " ELSE 0 END, d.description, (n.nspname = ANY($1::text[]))::int"
+                " ELSE 0 END, d.description, (n.nspname = ANY($1::text[]))::int,"
+                " EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname = 'socle_log')::int"
                 " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                 " LEFT JOIN pg_catalog.pg_description d ON d.objoid = c.oid AND d.objsubid = 0"
                 " AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass"
@@ -111,6 +112,7 @@ static int add_relation(struct so_pg_reading *r, struct so_stmt *st, void *unuse
     relation->updatable = (can & CAN_UPDATE) != 0;
     relation->deletable = (can & CAN_DELETE) != 0;
     relation->internal = so_stmt_i64(st, 6) == 0;
+    relation->logged = so_stmt_i64(st, 7) != 0;
     so_map_init(&relation->by_name, r->arena);
     if (!so_map_put(&r->by_oid, oid, relation))
         return so_err_oom(r->err);
@@ -129,7 +131,7 @@ static const struct so_str COLUMNS =
                 " WHEN a.attidentity = 'd' THEN pg_catalog.format('nextval(%L)', pg_catalog.pg_get_serial_sequence("
                 "pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname))"
                 " WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,"
-                " s.description, a.attnum::text"
+                " s.description, a.attnum::text, t.typname"
                 " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
                 " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                 " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN bases b ON b.oid = t.oid"
@@ -174,6 +176,8 @@ static int fill_column(struct so_pg_reading *r, struct so_stmt *st, struct so_co
         rc = so_pg_copy(r, st, 6, &column->default_sql);
     if (rc == SO_OK)
         rc = so_pg_copy(r, st, 7, &column->description);
+    if (rc == SO_OK)
+        rc = so_pg_copy(r, st, 9, &column->type_name);
     if (rc != SO_OK)
         return rc;
     if (!so_type_find(column->base, &column->type))
