@@ -127,28 +127,126 @@ static int add_relation(struct so_pg_reading *r, struct so_stmt *st, void *unuse
     return so_pg_list_add(r, &r->relations, relation);
 }
 
+/* Implicit casts by functions say how a domain's values look outside; PostgreSQL itself does not heed them. */
+#define JSON_TYPE "'pg_catalog.json'::pg_catalog.regtype"
+#define TEXT_TYPE "'pg_catalog.text'::pg_catalog.regtype"
+#define DOMAIN_CAST(c, source, target)                                                                                      \
+    "t.typtype = 'd' AND " c ".castsource = " source " AND " c ".casttarget = " target " AND " c                            \
+    ".castcontext = 'i' AND " c ".castmethod = 'f' AND pg_catalog.has_function_privilege(" c ".castfunc, 'execute')"
+
 /* What a column is written as: a domain's default is the domain's, an identity column has one that cannot be named. */
-static const struct so_str COLUMNS =
-    SO_STR_INIT("WITH RECURSIVE bases(oid, base) AS ("
-                " SELECT t.oid, t.oid FROM pg_catalog.pg_type t WHERE t.typbasetype = 0"
-                " UNION ALL SELECT t.oid, b.base FROM bases b JOIN pg_catalog.pg_type t ON t.typbasetype = b.oid)"
-                " SELECT a.attrelid::text, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),"
-                " pg_catalog.format_type(b.base, NULL), (a.attnotnull OR (t.typtype = 'd' AND t.typnotnull))::int,"
-                " (a.attgenerated <> '' OR a.attidentity = 'a')::int,"
-                " CASE WHEN t.typbasetype <> 0 AND d.adbin IS NULL THEN pg_catalog.pg_get_expr(t.typdefaultbin, 0)"
-                " WHEN a.attidentity = 'd' THEN pg_catalog.format('nextval(%L)', pg_catalog.pg_get_serial_sequence("
-                "pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname))"
-                " WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,"
-                " s.description, a.attnum::text"
-                " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
-                " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN bases b ON b.oid = t.oid"
-                " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
-                " LEFT JOIN pg_catalog.pg_description s ON s.objoid = a.attrelid AND s.objsubid = a.attnum"
-                " AND s.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass"
-                " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r','p','v','m','f') AND NOT c.relispartition"
-                " AND n.nspname NOT IN ('pg_catalog','information_schema','pg_toast')"
-                " ORDER BY a.attrelid, a.attnum");
+static const struct so_str COLUMNS = SO_STR_INIT(
+    "WITH RECURSIVE bases(oid, base) AS ("
+    " SELECT t.oid, t.oid FROM pg_catalog.pg_type t WHERE t.typbasetype = 0"
+    " UNION ALL SELECT t.oid, b.base FROM bases b JOIN pg_catalog.pg_type t ON t.typbasetype = b.oid)"
+    " SELECT a.attrelid::text, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),"
+    " pg_catalog.format_type(b.base, NULL), (a.attnotnull OR (t.typtype = 'd' AND t.typnotnull))::int,"
+    " (a.attgenerated <> '' OR a.attidentity = 'a')::int,"
+    " CASE WHEN t.typbasetype <> 0 AND d.adbin IS NULL THEN pg_catalog.pg_get_expr(t.typdefaultbin, 0)"
+    " WHEN a.attidentity = 'd' THEN pg_catalog.format('nextval(%L)', pg_catalog.pg_get_serial_sequence("
+    "pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname))"
+    " WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,"
+    " s.description, a.attnum::text, oj.castfunc::pg_catalog.regproc, ij.castfunc::pg_catalog.regproc,"
+    " it.castfunc::pg_catalog.regproc"
+    " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN bases b ON b.oid = t.oid"
+    " LEFT JOIN pg_catalog.pg_cast oj ON " DOMAIN_CAST(
+        "oj", "a.atttypid",
+        JSON_TYPE) " LEFT JOIN pg_catalog.pg_cast ij ON " DOMAIN_CAST("ij", JSON_TYPE,
+                                                                      "a.atttypid") " LEFT JOIN pg_catalog.pg_cast it "
+                                                                                    "ON " DOMAIN_CAST("it", TEXT_TYPE,
+                                                                                                      "a.atttypid") " LEFT "
+                                                                                                                    "JOIN "
+                                                                                                                    "pg_"
+                                                                                                                    "catalog"
+                                                                                                                    ".pg_"
+                                                                                                                    "attrdef"
+                                                                                                                    " d ON "
+                                                                                                                    "d."
+                                                                                                                    "adrelid"
+                                                                                                                    " = "
+                                                                                                                    "a."
+                                                                                                                    "attreli"
+                                                                                                                    "d AND "
+                                                                                                                    "d."
+                                                                                                                    "adnum "
+                                                                                                                    "= "
+                                                                                                                    "a."
+                                                                                                                    "attnum"
+                                                                                                                    " LEFT "
+                                                                                                                    "JOIN "
+                                                                                                                    "pg_"
+                                                                                                                    "catalog"
+                                                                                                                    ".pg_"
+                                                                                                                    "descrip"
+                                                                                                                    "tion s "
+                                                                                                                    "ON "
+                                                                                                                    "s."
+                                                                                                                    "objoid "
+                                                                                                                    "= "
+                                                                                                                    "a."
+                                                                                                                    "attreli"
+                                                                                                                    "d AND "
+                                                                                                                    "s."
+                                                                                                                    "objsubi"
+                                                                                                                    "d = "
+                                                                                                                    "a."
+                                                                                                                    "attnum"
+                                                                                                                    " AND "
+                                                                                                                    "s."
+                                                                                                                    "classoi"
+                                                                                                                    "d = "
+                                                                                                                    "'pg_"
+                                                                                                                    "catalog"
+                                                                                                                    ".pg_"
+                                                                                                                    "class':"
+                                                                                                                    ":pg_"
+                                                                                                                    "catalog"
+                                                                                                                    ".regcla"
+                                                                                                                    "ss"
+                                                                                                                    " WHERE "
+                                                                                                                    "a."
+                                                                                                                    "attnum "
+                                                                                                                    "> 0 "
+                                                                                                                    "AND "
+                                                                                                                    "NOT "
+                                                                                                                    "a."
+                                                                                                                    "attisdr"
+                                                                                                                    "opped "
+                                                                                                                    "AND "
+                                                                                                                    "c."
+                                                                                                                    "relkind"
+                                                                                                                    " IN "
+                                                                                                                    "('r','"
+                                                                                                                    "p','v',"
+                                                                                                                    "'m','f'"
+                                                                                                                    ") AND "
+                                                                                                                    "NOT "
+                                                                                                                    "c."
+                                                                                                                    "relispa"
+                                                                                                                    "rtition"
+                                                                                                                    " AND "
+                                                                                                                    "n."
+                                                                                                                    "nspname"
+                                                                                                                    " NOT "
+                                                                                                                    "IN "
+                                                                                                                    "('pg_"
+                                                                                                                    "catalog"
+                                                                                                                    "','"
+                                                                                                                    "informa"
+                                                                                                                    "tion_"
+                                                                                                                    "schema'"
+                                                                                                                    ",'pg_"
+                                                                                                                    "toast')"
+                                                                                                                    " ORDER "
+                                                                                                                    "BY "
+                                                                                                                    "a."
+                                                                                                                    "attreli"
+                                                                                                                    "d, "
+                                                                                                                    "a."
+                                                                                                                    "attnu"
+                                                                                                                    "m");
 
 struct columns {
     struct so_relation *relation; /* whose columns are coming */
@@ -175,15 +273,14 @@ static int close_columns(struct so_pg_reading *r, struct columns *c)
 
 static int fill_column(struct so_pg_reading *r, struct so_stmt *st, struct so_column *column)
 {
-    int rc = so_pg_copy(r, st, 1, &column->name);
-    if (rc == SO_OK)
-        rc = so_pg_copy(r, st, 2, &column->declared);
-    if (rc == SO_OK)
-        rc = so_pg_copy(r, st, 3, &column->base);
-    if (rc == SO_OK)
-        rc = so_pg_copy(r, st, 6, &column->default_sql);
-    if (rc == SO_OK)
-        rc = so_pg_copy(r, st, 7, &column->description);
+    const struct {
+        int at;
+        struct so_str *text;
+    } TEXTS[] = {{1, &column->name},        {2, &column->declared}, {3, &column->base},       {6, &column->default_sql},
+                 {7, &column->description}, {9, &column->to_json},  {10, &column->from_json}, {11, &column->from_text}};
+    int rc = SO_OK;
+    for (size_t i = 0; rc == SO_OK && i < COUNT_OF(TEXTS); i++)
+        rc = so_pg_copy(r, st, TEXTS[i].at, TEXTS[i].text);
     if (rc != SO_OK)
         return rc;
     if (!so_type_find(column->base, &column->type))

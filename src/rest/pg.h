@@ -70,6 +70,7 @@ void so_pg_put_write(struct so_sqlb *b);
 /* FROM (SELECT $1 AS json_data) ..., as pgrst_body with these columns. */
 struct so_pg_typed {
     struct so_str name, type, default_sql;
+    struct so_str from_json; /* the function that makes it of its JSON; n == 0: none is needed */
 };
 void so_pg_put_body(struct so_sqlb *b, const struct so_pg_typed *columns, size_t count, bool select, bool one,
                     bool defaults);
