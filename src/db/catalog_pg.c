@@ -501,6 +501,8 @@ static int read_all(struct so_pg_reading *r, const struct so_str *schemas, size_
         rc = index_relations(r);
     if (rc == SO_OK)
         rc = so_pg_read_procs(r);
+    if (rc == SO_OK)
+        rc = so_pg_read_handlers(r);
     return rc == SO_OK ? so_pg_read_roles(r) : rc;
 }
 

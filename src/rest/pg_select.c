@@ -123,7 +123,8 @@ static bool has_output_function(const struct so_relation *r)
 static bool expands_star(const struct so_node *node)
 {
     const struct so_relation *r = node->entity->relation;
-    return r->column_count > 0 && (node->expands_star || is_to_many_spread(node) || has_output_function(r));
+    return r->column_count > 0 &&
+           (node->expands_star || is_to_many_spread(node) || (!node->keeps_domains && has_output_function(r)));
 }
 
 static void put_star_column(struct so_sqlb *b, const struct so_node *node, const struct so_entity_column *column,
