@@ -42,6 +42,8 @@ CREATE AGGREGATE anything(everything) (sfunc = put_any, finalfunc = end_any, sty
 CREATE FUNCTION all_rooms() RETURNS SETOF rooms LANGUAGE sql STABLE AS $$ SELECT * FROM rooms ORDER BY id $$;
 CREATE FUNCTION count_rooms() RETURNS bigint LANGUAGE sql STABLE AS $$ SELECT count(*) FROM rooms $$;
 
+CREATE FUNCTION shop_name() RETURNS text LANGUAGE sql STABLE AS $$ SELECT current_setting('app.settings.shop_name') $$;
+
 -- As PostGIS has it, which need not be there.
 CREATE SCHEMA geography;
 CREATE FUNCTION geography.st_asgeojson(r record) RETURNS text LANGUAGE plpgsql STABLE AS $$
