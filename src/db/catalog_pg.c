@@ -16,20 +16,9 @@ enum { CATALOG_MAX = 256 << 20 /* bytes */, SCRATCH_MAX = 64 << 20 };
 
 /* ---- what the files share ---- */
 
-int so_pg_list_add(struct so_pg_reading *r, struct so_pg_list *list, void *item)
+int so_pg_list_add(struct so_pg_reading *r, struct so_list *list, void *item)
 {
-    if (list->count == list->cap) {
-        size_t cap = list->cap == 0 ? 8 : list->cap * 2;
-        void **items = so_alloc_array(r->arena, cap, sizeof(items[0]));
-        if (items == NULL)
-            return so_err_oom(r->err);
-        if (list->count > 0)
-            memcpy(items, list->items, list->count * sizeof(items[0]));
-        list->items = items;
-        list->cap = cap;
-    }
-    list->items[list->count++] = item;
-    return SO_OK;
+    return so_list_add(list, item, r->arena, r->err);
 }
 
 int so_pg_each_row(struct so_pg_reading *r, struct so_str sql, int (*each)(struct so_pg_reading *, struct so_stmt *, void *),
@@ -250,7 +239,7 @@ static const struct so_str COLUMNS = SO_STR_INIT(
 
 struct columns {
     struct so_relation *relation; /* whose columns are coming */
-    struct so_pg_list list;
+    struct so_list list;
 };
 
 static int close_columns(struct so_pg_reading *r, struct columns *c)
@@ -410,7 +399,7 @@ static int hang_keys(struct so_pg_reading *r)
 {
     for (size_t i = 0; i < r->relations.count; i++) {
         struct so_relation *relation = r->relations.items[i];
-        struct so_pg_list out = {0}, in = {0};
+        struct so_list out = {0}, in = {0};
         for (size_t k = 0; k < r->keys.count; k++) {
             struct so_foreign_key *key = r->keys.items[k];
             int rc = key->from == relation ? so_pg_list_add(r, &out, key) : SO_OK;
