@@ -5,7 +5,8 @@
  *
  * Relations of all schemas are read, since the foreign keys of a served view are those of tables that may be hidden; what is
  * in no served schema is marked internal.  All in one transaction, with an empty search_path, so that PostgreSQL writes
- * every name in full. */
+ * every name in full.  Without JIT, whose compiling of these queries took three times as long as running them (464 ms
+ * instead of 185 for 312 relations and 490 functions, a busy two-core machine). */
 #include "db/catalog_pg_int.h"
 
 #include <string.h>
@@ -511,7 +512,8 @@ int so_catalog_read_pg(struct so_conn *conn, const struct so_str *schemas, size_
     so_map_init(&r.by_oid, &r.scratch);
     so_map_init(&r.procs_by_oid, &r.scratch);
     so_map_init(&r.by_attribute, &r.scratch);
-    int rc = so_conn_exec(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''", err);
+    int rc = so_conn_exec(
+        conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''; SET LOCAL jit = off", err);
     if (rc == SO_OK) {
         rc = read_all(&r, schemas, schema_count);
         int end = so_conn_exec(conn, rc == SO_OK ? "COMMIT" : "ROLLBACK", rc == SO_OK ? err : NULL);
