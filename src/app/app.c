@@ -288,7 +288,8 @@ static struct so_rest_settings rest_settings(const struct so_config *c)
         .pg = {.extra_search_path = c->search_path,
                .extra_search_path_count = c->search_path_count,
                .anon_role = text_of(c->db_anon_role),
-               .pre_request = text_of(c->db_pre_request)},
+               .pre_request = text_of(c->db_pre_request),
+               .app_settings = c->app_settings},
     };
 }
 

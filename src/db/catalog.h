@@ -20,6 +20,8 @@ struct so_column {
     struct so_str description; /* p == NULL when none; so in the other descriptions */
     struct so_str type_name;   /* PostgreSQL: the type's own name, "int8", "_text" */
     uint64_t readable_to;      /* PostgreSQL, logged tables: the roles that may read it: so_catalog_role_bit() */
+    /* PostgreSQL: the functions behind a domain's casts to and from json and text, as SQL has them; n == 0: none. */
+    struct so_str to_json, from_json, from_text;
 };
 
 /* A primary key, unique constraint or index. */
@@ -98,6 +100,14 @@ struct so_proc {
     const struct so_proc *next; /* of the same name: overloads, fewest parameters first */
 };
 
+/* An aggregate that makes a media type of rows (PostgreSQL). */
+struct so_handler {
+    struct so_str schema, name;
+    struct so_str media_type;         /* lower case; "*" "/" "*" is any */
+    const struct so_relation *target; /* whose rows it takes; NULL: any */
+    const struct so_handler *next;
+};
+
 /* What a client names with Accept-Profile and Content-Profile. */
 struct so_schema {
     struct so_str name;
@@ -123,7 +133,9 @@ struct so_catalog {
     size_t schema_count;
     struct so_map timezones; /* that can be asked for; PostgreSQL is asked itself */
     const struct so_role_settings *roles;
-    struct so_str *known_roles; /* what known_to's bits mean */
+    const struct so_handler *handlers; /* those of a relation before those of any rows */
+    struct so_str geojson;             /* PostGIS's function of a row, as SQL has it; n == 0: not there */
+    struct so_str *known_roles;        /* what known_to's bits mean */
     size_t known_role_count;
     const struct so_relation *const *relations; /* sorted by schema and name */
     size_t relation_count;

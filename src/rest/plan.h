@@ -113,6 +113,7 @@ struct so_node {
     const struct so_routine *routine; /* the top may be what a function gives; entity is then how its rows look */
     const struct so_policy *policy;   /* what a row must fulfil to be read */
     unsigned depth;                   /* 0: the top */
+    bool keeps_domains;               /* its rows go to a function of theirs: values as they are (PostgreSQL) */
     bool expands_star;                /* an aggregate here or above asks for every column by name (PostgreSQL) */
     unsigned number;                  /* t0, t1, ...; the target of a write goes by its own name instead */
     bool is_target;
