@@ -9,10 +9,12 @@
 #include "core/fs.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "model/logging.h"
+#include "model/logging_pg.h"
 #include "model/migrate.h"
 #include "model/policy.h"
 
-enum { PLAN_MEMORY_MAX = 64 << 20 };
+enum { PLAN_MEMORY_MAX = 64 << 20, LIST_MAX = 1 << 20 };
 
 /* ---- the database fits the schema files ---- */
 
@@ -86,6 +88,43 @@ static int migrate(struct so_app *app, const struct so_model *model, struct so_e
     return rc == SO_OK && steps > 0 ? so_db_migrate(app->db, migrate_on_writer, &m, err) : rc;
 }
 
+static int fit_log(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    return so_logging_pg_fit(conn, *(const struct so_str *)arg, err);
+}
+
+/* "public.books,public.authors": the tables of schema files whose changes are told. */
+static void put_logged(struct so_buf *b, const struct so_config *c, const struct so_model *model)
+{
+    for (size_t i = 0; i < model->table_count; i++)
+        if (so_logging_wanted(model, model->tables[i]))
+            so_buf_printf(b, "%s%.*s.%.*s", b->len > 0 ? "," : "", SO_STR_ARG(c->schemas[0]),
+                          SO_STR_ARG(model->tables[i]->name));
+}
+
+/* PostgreSQL: which tables have the log's triggers.  A database of somebody else's is left alone, unless the setting names
+ * its tables. */
+static int log_tables(struct so_app *app, const struct so_model *model, struct so_err *err)
+{
+    const struct so_config *c = app->config;
+    bool is_asked = c->realtime && c->realtime_tables != NULL && c->realtime_tables[0] != '\0';
+    bool is_ours = !app->is_foreign && model->table_count > 0;
+    if (!c->is_postgres || !(is_asked || is_ours))
+        return SO_OK;
+    struct so_buf list;
+    so_buf_init(&list, LIST_MAX);
+    if (is_asked)
+        so_buf_puts(&list, c->realtime_tables);
+    else
+        put_logged(&list, c, model);
+    int rc = so_buf_check(&list, "the list of logged tables", err);
+    struct so_str text = so_buf_str(&list);
+    if (rc == SO_OK)
+        rc = so_db_migrate(app->db, fit_log, &text, err);
+    so_buf_deinit(&list);
+    return rc;
+}
+
 /* Also makes sure that every policy and default of the model means something to the tables as they are. */
 static int read_catalog(struct so_app *app, const struct so_model *model, struct so_catalog **out, struct so_err *err)
 {
@@ -131,6 +170,8 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
         model->realtime = app->config->realtime;
     if (rc == SO_OK)
         rc = migrate(app, model, err);
+    if (rc == SO_OK)
+        rc = log_tables(app, model, err);
     if (rc == SO_OK)
         model->is_applied = app->config->is_postgres && !app->is_foreign;
     if (rc == SO_OK)
@@ -272,10 +313,13 @@ static struct so_realtime_settings realtime_settings(const struct so_config *c)
 static int open_feed(struct so_app *app, struct so_err *err)
 {
     enum { POLL_MS = 500 }; /* for what other programs write */
+    const struct so_config *c = app->config;
     const struct so_feed_options options = {
-        .keep_rows = app->config->log_keep_rows,
-        .keep_seconds = app->config->log_keep_s,
+        .keep_rows = c->log_keep_rows,
+        .keep_seconds = c->log_keep_s,
         .poll_ms = POLL_MS,
+        .listen_url = c->is_postgres ? c->database_url : NULL,
+        .anon_role = text_of(c->db_anon_role),
     };
     return so_feed_open(app->db, &options, &app->feed, err);
 }
@@ -316,7 +360,7 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         rc = so_auth_open(app->db, &auth, &app->auth, err);
     if (rc == SO_OK)
         rc = make_snapshot(app, &app->snapshot, &app->access, err);
-    if (rc == SO_OK && config->realtime && !config->is_postgres) /* it follows SQLite's writer */
+    if (rc == SO_OK && config->realtime)
         rc = open_feed(app, err);
     const struct so_realtime_settings realtime = realtime_settings(config);
     if (rc == SO_OK)

@@ -11,27 +11,12 @@
 #include "core/log.h"
 #include "core/map.h"
 #include "db/db.h"
-#include "json/write.h"
-
-enum kind { TEXT, COUNT, FLAG, CHOICE };
-
-struct setting {
-    const char *name;
-    const char *alias; /* the names other platforms use, "A|B", the first that is set counts; NULL when there is none */
-    enum kind kind;
-    bool secret; /* masked when printed; NAME_FILE names a file that holds it */
-    size_t at;   /* offset in struct so_config */
-    int64_t min, max;
-    const char *fallback; /* as it would be written; NULL: not set */
-    const char *choices;  /* for CHOICE: "error|warn|info|debug", the index is the value */
-    const char *meaning;
-};
 
 #define AT(member) offsetof(struct so_config, member)
 #define MIB(n)     ((int64_t)(n) << 20)
 #define ONE_DAY_MS (24LL * 3600 * 1000)
 
-static const struct setting SETTINGS[] = {
+const struct so_setting so_settings[] = {
     {"HOST", "PGRST_SERVER_HOST", TEXT, false, AT(host), 0, 0, "127.0.0.1", NULL,
      "numeric address to listen on; 0.0.0.0 in a container"},
     {"PORT", "PGRST_SERVER_PORT", COUNT, false, AT(port), 0, 65535, "54321", NULL,
@@ -140,6 +125,8 @@ static const struct setting SETTINGS[] = {
      "PEM file of authorities whose certificates are trusted besides the system's, for mail and calls to other servers"},
     {"SOCLE_REALTIME", NULL, FLAG, false, AT(realtime), 0, 0, "true", NULL,
      "log every change of the tables, so that subscribers hear of it; false: no log, and no triggers"},
+    {"SOCLE_REALTIME_TABLES", NULL, TEXT, false, AT(realtime_tables), 0, 0, NULL, NULL,
+     "PostgreSQL: tables of a database without schema files that get the log's triggers: \"a, s.b\", or \"publication\""},
     {"SOCLE_LOG_KEEP_ROWS", NULL, COUNT, false, AT(log_keep_rows), 1, INT64_MAX, "100000", NULL,
      "changes that the log keeps at most, for clients who come back"},
     {"SOCLE_LOG_KEEP_SECONDS", NULL, COUNT, false, AT(log_keep_s), 1, INT32_MAX, "86400", NULL,
@@ -190,8 +177,9 @@ static const struct setting SETTINGS[] = {
     {"SOCLE_LOG_FORMAT", NULL, CHOICE, false, AT(log_format), 0, 0, "auto", "auto|text|json",
      "auto: text on a terminal, JSON lines elsewhere"},
 };
+const size_t so_setting_count = COUNT_OF(so_settings);
 
-enum { ENV_FILE_MAX = 64 * 1024, VALUE_MAX = 16 * 1024 };
+enum { ENV_FILE_MAX = 64 * 1024 };
 
 /* ---- .env ---- */
 
@@ -267,7 +255,7 @@ static int read_secret_file(struct so_config *c, const struct so_map *values, co
     if (path == NULL)
         return SO_OK;
     struct so_buf text;
-    so_buf_init(&text, VALUE_MAX);
+    so_buf_init(&text, SO_SETTING_MAX);
     int rc = so_fs_read(path, &text, err);
     struct so_str all = so_buf_str(&text), line = {NULL, 0};
     if (rc == SO_OK && so_str_split(&all, '\n', &line)) {
@@ -303,8 +291,8 @@ int so_config_find(struct so_config *c, const struct so_map *values, const char 
     }
     if (*out == NULL)
         *out = find_alias(values, alias);
-    if (*out != NULL && strlen(*out) > VALUE_MAX)
-        return so_fail(err, SO_ELIMIT, "%s is longer than %d bytes", name, VALUE_MAX);
+    if (*out != NULL && strlen(*out) > SO_SETTING_MAX)
+        return so_fail(err, SO_ELIMIT, "%s is longer than %d bytes", name, SO_SETTING_MAX);
     return SO_OK;
 }
 
@@ -336,7 +324,7 @@ static bool parse_choice(const char *text, const char *choices, int64_t *out)
     return false;
 }
 
-static int store(struct so_config *c, const struct setting *s, const char *text, struct so_err *err)
+static int store(struct so_config *c, const struct so_setting *s, const char *text, struct so_err *err)
 {
     void *to = (char *)c + s->at;
     const char *shown = s->secret ? "(secret)" : text;
@@ -476,11 +464,11 @@ static int load(struct so_config *c, struct so_err *err)
     struct so_map values;
     so_map_init(&values, &c->arena);
     int rc = load_env_file(c, &values, err);
-    for (size_t i = 0; rc == SO_OK && i < COUNT_OF(SETTINGS); i++) {
+    for (size_t i = 0; rc == SO_OK && i < so_setting_count; i++) {
         const char *text = NULL;
-        rc = so_config_find(c, &values, SETTINGS[i].name, SETTINGS[i].alias, SETTINGS[i].secret, &text, err);
+        rc = so_config_find(c, &values, so_settings[i].name, so_settings[i].alias, so_settings[i].secret, &text, err);
         if (rc == SO_OK)
-            rc = store(c, &SETTINGS[i], text == NULL ? SETTINGS[i].fallback : text, err);
+            rc = store(c, &so_settings[i], text == NULL ? so_settings[i].fallback : text, err);
     }
     if (rc == SO_OK)
         rc = so_config_load_providers(c, &values, err);
@@ -519,8 +507,8 @@ static bool is_placeholder(const char *secret)
 {
     static const char *const WORDS[] = {"changeme", "change-me",   "change_me", "your-super-secret",
                                         "your_",    "placeholder", "example"};
-    char lowered[VALUE_MAX + 1];
-    size_t n = so_min_size(strlen(secret), VALUE_MAX);
+    char lowered[SO_SETTING_MAX + 1];
+    size_t n = so_min_size(strlen(secret), SO_SETTING_MAX);
     for (size_t i = 0; i < n; i++)
         lowered[i] = secret[i] >= 'A' && secret[i] <= 'Z' ? (char)(secret[i] + 32) : secret[i];
     for (size_t i = 0; i < COUNT_OF(WORDS); i++)
@@ -558,115 +546,4 @@ int so_config_check_production(const struct so_config *c, struct so_err *err)
         return so_fail(err, SO_EINVAL,
                        "SOCLE_SERVICE_KEY and SOCLE_ANON_KEY are the same, so every visitor would be above every policy");
     return SO_OK;
-}
-
-/* ---- printing ---- */
-
-/* A password in a URL, in its authority (RFC 3986, 3.2.1) or as libpq's parameter, is not shown. */
-static void put_text(const char *text, struct so_buf *out)
-{
-    static const char PARAMETER[] = "password=";
-    const char *authority = strstr(text, "://");
-    if (authority == NULL) {
-        so_buf_puts(out, text);
-        return;
-    }
-    authority += 3;
-    struct so_str who = so_str(authority, strcspn(authority, "/?#"));
-    while (who.n > 0 && who.p[who.n - 1] != '@')
-        who.n--;
-    size_t colon = so_str_find_char(who, ':', 0);
-    if (colon < who.n) {
-        so_buf_put_str(out, so_str(text, (size_t)(who.p - text) + colon + 1));
-        so_buf_lit(out, "...");
-        text = who.p + who.n - 1;
-    }
-    const char *parameter = strstr(text, PARAMETER);
-    if (parameter != NULL) {
-        so_buf_put_str(out, so_str(text, (size_t)(parameter - text) + sizeof(PARAMETER) - 1));
-        so_buf_lit(out, "...");
-        text = parameter + strcspn(parameter, "&");
-    }
-    so_buf_puts(out, text);
-}
-
-static void put_value(const struct so_config *c, const struct setting *s, struct so_buf *out)
-{
-    const void *at = (const char *)c + s->at;
-    const char *text;
-    struct so_str rest, word = {"", 0};
-    switch (s->kind) {
-    case TEXT:
-        text = *(const char *const *)at;
-        if (text != NULL && s->secret)
-            so_buf_printf(out, "(set, %zu bytes)", strlen(text));
-        else
-            put_text(text == NULL ? "" : text, out);
-        return;
-    case COUNT: so_buf_put_i64(out, *(const int64_t *)at); return;
-    case FLAG: so_buf_puts(out, *(const bool *)at ? "true" : "false"); return;
-    case CHOICE:
-        rest = so_str_c(s->choices);
-        for (int64_t i = 0; i <= *(const int64_t *)at; i++)
-            if (!so_str_split(&rest, '|', &word))
-                return;
-        so_buf_put_str(out, word);
-        return;
-    }
-}
-
-static void print_json(const struct so_config *c, struct so_buf *out)
-{
-    struct so_jw w;
-    so_jw_init(&w, out);
-    so_jw_array(&w);
-    for (size_t i = 0; i < COUNT_OF(SETTINGS); i++) {
-        const struct setting *s = &SETTINGS[i];
-        struct so_buf value;
-        so_buf_init(&value, 2 * VALUE_MAX);
-        put_value(c, s, &value);
-        so_jw_object(&w);
-        so_jw_member_cstr(&w, "name", s->name);
-        so_jw_member_str(&w, "value", so_buf_str(&value));
-        so_jw_member_cstr(&w, "default", s->fallback);
-        so_jw_member_cstr(&w, "meaning", s->meaning);
-        so_jw_end_object(&w);
-        so_buf_deinit(&value);
-    }
-    for (size_t i = 0; i < c->shown_count; i++) {
-        so_jw_object(&w);
-        so_jw_member_cstr(&w, "name", c->shown[i].name);
-        so_jw_member_cstr(&w, "value", c->shown[i].value);
-        so_jw_member_cstr(&w, "default", NULL);
-        so_jw_member_cstr(&w, "meaning", c->shown[i].meaning);
-        so_jw_end_object(&w);
-    }
-    so_jw_end_array(&w);
-    so_buf_putc(out, '\n');
-}
-
-void so_config_print(const struct so_config *c, bool as_json, struct so_buf *out)
-{
-    if (as_json) {
-        print_json(c, out);
-        return;
-    }
-    for (size_t i = 0; i < COUNT_OF(SETTINGS); i++) {
-        const struct setting *s = &SETTINGS[i];
-        so_buf_printf(out, "%s=", s->name);
-        put_value(c, s, out);
-        so_buf_printf(out, "\n    %s", s->meaning);
-        if (s->choices != NULL)
-            so_buf_printf(out, " (%s)", s->choices);
-        if (s->fallback != NULL)
-            so_buf_printf(out, "; default %s", s->fallback);
-        struct so_str aliases = s->alias == NULL ? so_str(NULL, 0) : so_str_c(s->alias), alias;
-        for (const char *before = "; also read from "; so_str_split(&aliases, '|', &alias); before = " or ")
-            so_buf_printf(out, "%s%.*s", before, SO_STR_ARG(alias));
-        if (s->secret)
-            so_buf_printf(out, "; or a file named by %s_FILE", s->name);
-        so_buf_putc(out, '\n');
-    }
-    for (size_t i = 0; i < c->shown_count; i++)
-        so_buf_printf(out, "%s=%s\n    %s\n", c->shown[i].name, c->shown[i].value, c->shown[i].meaning);
 }

@@ -28,24 +28,13 @@ int so_factors_load(struct so_conn *conn, struct so_str user_id, struct so_arena
                     size_t *out_count, struct so_err *err)
 {
     struct so_stmt *st;
-    struct so_factor *factors = NULL;
-    size_t count = 0;
+    void *rows = NULL;
     int rc = so_auth_sql_start(conn, SELECT "WHERE user_id = ?1 ORDER BY created_at, id", SO_VALUES(user_id), &st, err);
-    if (rc != SO_OK)
-        return rc;
-    for (bool row; (rc = so_stmt_step(st, &row, err)) == SO_OK && row; count++) {
-        if (factors == NULL)
-            factors = so_alloc_array(arena, (size_t)so_stmt_i64(st, COUNT_OF(COLUMNS) + 1), sizeof(*factors));
-        rc = factors == NULL ? so_err_oom(err) : so_row_load(st, COLUMNS, COUNT_OF(COLUMNS), &factors[count], arena, err);
-        if (rc != SO_OK)
-            break;
-    }
-    so_stmt_done(st);
-    if (rc != SO_OK)
-        return rc;
-    *out = factors;
-    *out_count = count;
-    return SO_OK;
+    if (rc == SO_OK)
+        rc = so_rows_load(st, COLUMNS, COUNT_OF(COLUMNS), sizeof(**out), &rows, out_count, arena, err);
+    if (rc == SO_OK)
+        *out = rows;
+    return rc;
 }
 
 int so_factor_find(struct so_auth_call *call, struct so_conn *conn, struct so_str user_id, struct so_str id,

@@ -27,6 +27,27 @@ int so_row_load(struct so_stmt *st, const struct so_row_column *columns, size_t 
     return SO_OK;
 }
 
+int so_rows_load(struct so_stmt *st, const struct so_row_column *columns, size_t count, size_t size, void **out_rows,
+                 size_t *out_count, struct so_arena *arena, struct so_err *err)
+{
+    char *rows = NULL;
+    size_t found = 0;
+    int rc;
+    for (bool row; (rc = so_stmt_step(st, &row, err)) == SO_OK && row; found++) {
+        if (rows == NULL)
+            rows = so_alloc_array(arena, (size_t)so_stmt_i64(st, (int)count + 1), size);
+        rc = rows == NULL ? so_err_oom(err) : so_row_load(st, columns, count, rows + found * size, arena, err);
+        if (rc != SO_OK)
+            break;
+    }
+    so_stmt_done(st);
+    if (rc != SO_OK)
+        return rc;
+    *out_rows = rows;
+    *out_count = found;
+    return SO_OK;
+}
+
 void so_row_values(const void *row, const struct so_row_column *columns, size_t count, struct so_str *out)
 {
     for (size_t i = 0; i < count; i++)

@@ -34,6 +34,10 @@ struct so_row_column {
 /* Copies the row that the statement stands on into the struct at `row`; the columns begin at 1, after a constant. */
 int so_row_load(struct so_stmt *st, const struct so_row_column *columns, size_t count, void *row, struct so_arena *arena,
                 struct so_err *err) SO_MUST_CHECK;
+/* All rows of a statement that was started, whose last column, after those of the structs, is count(*) OVER (); ends the
+ * statement.  *out_rows: an array of structs of `size` bytes in the arena; NULL when there are none. */
+int so_rows_load(struct so_stmt *st, const struct so_row_column *columns, size_t count, size_t size, void **out_rows,
+                 size_t *out_count, struct so_arena *arena, struct so_err *err) SO_MUST_CHECK;
 /* The columns' values in order. */
 void so_row_values(const void *row, const struct so_row_column *columns, size_t count, struct so_str *out);
 /* The members of the JSON object, without its braces. */

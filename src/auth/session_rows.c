@@ -37,24 +37,13 @@ int so_sessions_load(struct so_conn *conn, struct so_str user_id, struct so_aren
                      size_t *out_count, struct so_err *err)
 {
     struct so_stmt *st;
-    struct so_session *sessions = NULL;
-    size_t count = 0;
+    void *rows = NULL;
     int rc = so_auth_sql_start(conn, SELECT "WHERE user_id = ?1 ORDER BY created_at DESC, id", SO_VALUES(user_id), &st, err);
-    if (rc != SO_OK)
-        return rc;
-    for (bool row; (rc = so_stmt_step(st, &row, err)) == SO_OK && row; count++) {
-        if (sessions == NULL)
-            sessions = so_alloc_array(arena, (size_t)so_stmt_i64(st, COUNT_OF(COLUMNS) + 1), sizeof(*sessions));
-        rc = sessions == NULL ? so_err_oom(err) : so_row_load(st, COLUMNS, COUNT_OF(COLUMNS), &sessions[count], arena, err);
-        if (rc != SO_OK)
-            break;
-    }
-    so_stmt_done(st);
-    if (rc != SO_OK)
-        return rc;
-    *out = sessions;
-    *out_count = count;
-    return SO_OK;
+    if (rc == SO_OK)
+        rc = so_rows_load(st, COLUMNS, COUNT_OF(COLUMNS), sizeof(**out), &rows, out_count, arena, err);
+    if (rc == SO_OK)
+        *out = rows;
+    return rc;
 }
 
 int so_session_insert(struct so_conn *conn, const struct so_session *session, struct so_err *err)

@@ -24,14 +24,14 @@ int cli_parse(int argc, char **argv, const struct cli_option *options, size_t op
     *out_help = false;
     for (int i = 1; i < argc; i++) {
         char *arg = argv[i];
-        if (ended || arg[0] != '-' || strcmp(arg, "-") == 0) {
-            argv[++plain] = arg;
-        } else if (strcmp(arg, "--") == 0) {
-            ended = true;
-        } else if (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0) {
+        if (!ended && (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0)) {
             fputs(help, stdout);
             *out_help = true;
             return 0;
+        } else if (!ended && strcmp(arg, "--") == 0) {
+            ended = true;
+        } else if (ended || strncmp(arg, "--", 2) != 0) {
+            argv[++plain] = arg; /* with one dash, too: the kid of a key may begin with it */
         } else {
             const struct cli_option *option = find_option(options, option_count, arg);
             if (option == NULL) {

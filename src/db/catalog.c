@@ -8,40 +8,24 @@
 
 #include <stdlib.h>
 
+#include "core/list.h"
 #include "core/mem.h"
 #include "db/sqlite_int.h"
 
 enum { CATALOG_MAX = 64 << 20 /* bytes */ };
 
-/* A list that grows in an arena. */
-struct list {
-    void **items;
-    size_t count, cap;
-};
-
 struct reading {
     struct so_conn *conn;
     struct so_catalog *catalog;
-    struct so_arena *arena; /* the catalog's */
-    struct list relations;  /* struct so_relation, while they may change */
-    struct list keys;       /* struct so_foreign_key */
+    struct so_arena *arena;   /* the catalog's */
+    struct so_list relations; /* struct so_relation, while they may change */
+    struct so_list keys;      /* struct so_foreign_key */
     struct so_err *err;
 };
 
-static int list_add(struct reading *r, struct list *list, void *item)
+static int list_add(struct reading *r, struct so_list *list, void *item)
 {
-    if (list->count == list->cap) {
-        size_t cap = list->cap == 0 ? 8 : list->cap * 2;
-        void **items = so_alloc_array(r->arena, cap, sizeof(items[0]));
-        if (items == NULL)
-            return so_err_oom(r->err);
-        if (list->count > 0)
-            memcpy(items, list->items, list->count * sizeof(items[0]));
-        list->items = items;
-        list->cap = cap;
-    }
-    list->items[list->count++] = item;
-    return SO_OK;
+    return so_list_add(list, item, r->arena, r->err);
 }
 
 /* Calls each() for every row of `sql`, whose ?1 is `argument`. */
@@ -104,7 +88,7 @@ enum { HIDDEN_NO = 0, HIDDEN_OF_VIRTUAL_TABLE = 1 }; /* more: generated (pragma 
 
 static int add_column(struct reading *r, struct so_stmt *st, void *arg)
 {
-    struct list *columns = arg;
+    struct so_list *columns = arg;
     int64_t hidden = so_stmt_i64(st, 5);
     if (hidden == HIDDEN_OF_VIRTUAL_TABLE)
         return SO_OK;
@@ -145,7 +129,7 @@ static int read_columns(struct reading *r, struct so_relation *relation)
 {
     static const struct so_str SQL =
         SO_STR_INIT("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid");
-    struct list found = {0};
+    struct so_list found = {0};
     int rc = each_row(r, SQL, relation->name, add_column, &found);
     if (rc != SO_OK)
         return rc;
@@ -205,7 +189,7 @@ static int add_index_column(struct reading *r, struct so_stmt *st, void *arg)
 
 struct indexes_reading {
     struct so_relation *relation;
-    struct list list; /* struct so_index */
+    struct so_list list; /* struct so_index */
 };
 
 static int add_index(struct reading *r, struct so_stmt *st, void *arg)
@@ -374,7 +358,7 @@ static struct so_str key_name(struct reading *r, const struct so_foreign_key *ke
 static int collect_keys(struct reading *r, const struct so_relation *relation, bool is_out,
                         const struct so_foreign_key *const **out, size_t *out_count)
 {
-    struct list found = {0};
+    struct so_list found = {0};
     for (size_t i = 0; i < r->keys.count; i++) {
         struct so_foreign_key *key = r->keys.items[i];
         if ((is_out ? key->from : key->to) == relation && list_add(r, &found, key) != SO_OK)

@@ -17,20 +17,9 @@ enum { CATALOG_MAX = 256 << 20 /* bytes */, SCRATCH_MAX = 64 << 20 };
 
 /* ---- what the files share ---- */
 
-int so_pg_list_add(struct so_pg_reading *r, struct so_pg_list *list, void *item)
+int so_pg_list_add(struct so_pg_reading *r, struct so_list *list, void *item)
 {
-    if (list->count == list->cap) {
-        size_t cap = list->cap == 0 ? 8 : list->cap * 2;
-        void **items = so_alloc_array(r->arena, cap, sizeof(items[0]));
-        if (items == NULL)
-            return so_err_oom(r->err);
-        if (list->count > 0)
-            memcpy(items, list->items, list->count * sizeof(items[0]));
-        list->items = items;
-        list->cap = cap;
-    }
-    list->items[list->count++] = item;
-    return SO_OK;
+    return so_list_add(list, item, r->arena, r->err);
 }
 
 int so_pg_each_row(struct so_pg_reading *r, struct so_str sql, int (*each)(struct so_pg_reading *, struct so_stmt *, void *),
@@ -93,7 +82,8 @@ static const struct so_str RELATIONS =
     SO_STR_INIT("SELECT c.oid::text, n.nspname, c.relname, (c.relkind IN ('v','m'))::int,"
                 " CASE WHEN c.relkind IN ('r','p') THEN 28 WHEN c.relkind IN ('v','f') THEN "
                 "pg_catalog.pg_relation_is_updatable(c.oid, true)"
-                " ELSE 0 END, d.description, (n.nspname = ANY($1::text[]))::int"
+                " ELSE 0 END, d.description, (n.nspname = ANY($1::text[]))::int,"
+                " EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname = 'socle_log')::int"
                 " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                 " LEFT JOIN pg_catalog.pg_description d ON d.objoid = c.oid AND d.objsubid = 0"
                 " AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass"
@@ -122,6 +112,7 @@ static int add_relation(struct so_pg_reading *r, struct so_stmt *st, void *unuse
     relation->updatable = (can & CAN_UPDATE) != 0;
     relation->deletable = (can & CAN_DELETE) != 0;
     relation->internal = so_stmt_i64(st, 6) == 0;
+    relation->logged = so_stmt_i64(st, 7) != 0;
     so_map_init(&relation->by_name, r->arena);
     if (!so_map_put(&r->by_oid, oid, relation))
         return so_err_oom(r->err);
@@ -140,7 +131,7 @@ static const struct so_str COLUMNS =
                 " WHEN a.attidentity = 'd' THEN pg_catalog.format('nextval(%L)', pg_catalog.pg_get_serial_sequence("
                 "pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname))"
                 " WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,"
-                " s.description, a.attnum::text"
+                " s.description, a.attnum::text, t.typname"
                 " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
                 " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                 " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN bases b ON b.oid = t.oid"
@@ -153,7 +144,7 @@ static const struct so_str COLUMNS =
 
 struct columns {
     struct so_relation *relation; /* whose columns are coming */
-    struct so_pg_list list;
+    struct so_list list;
 };
 
 static int close_columns(struct so_pg_reading *r, struct columns *c)
@@ -185,6 +176,8 @@ static int fill_column(struct so_pg_reading *r, struct so_stmt *st, struct so_co
         rc = so_pg_copy(r, st, 6, &column->default_sql);
     if (rc == SO_OK)
         rc = so_pg_copy(r, st, 7, &column->description);
+    if (rc == SO_OK)
+        rc = so_pg_copy(r, st, 9, &column->type_name);
     if (rc != SO_OK)
         return rc;
     if (!so_type_find(column->base, &column->type))
@@ -314,7 +307,7 @@ static int hang_keys(struct so_pg_reading *r)
 {
     for (size_t i = 0; i < r->relations.count; i++) {
         struct so_relation *relation = r->relations.items[i];
-        struct so_pg_list out = {0}, in = {0};
+        struct so_list out = {0}, in = {0};
         for (size_t k = 0; k < r->keys.count; k++) {
             struct so_foreign_key *key = r->keys.items[k];
             int rc = key->from == relation ? so_pg_list_add(r, &out, key) : SO_OK;

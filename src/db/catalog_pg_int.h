@@ -2,34 +2,29 @@
 #ifndef SO_DB_CATALOG_PG_INT_H
 #define SO_DB_CATALOG_PG_INT_H
 
+#include "core/list.h"
 #include "db/catalog.h"
 #include "db/db.h"
-
-/* A list that grows in an arena. */
-struct so_pg_list {
-    void **items;
-    size_t count, cap;
-};
 
 struct so_pg_reading {
     struct so_conn *conn;
     struct so_catalog *catalog;
-    struct so_arena *arena;      /* the catalog's */
-    struct so_arena scratch;     /* gone when it has been read */
-    struct so_str schemas;       /* those that are served, as an array literal: $1 of every query */
-    struct so_pg_list relations; /* struct so_relation, while they may change */
-    struct so_pg_list keys;      /* struct so_foreign_key */
-    struct so_pg_list views;     /* struct so_pg_view (catalog_pg_views.c) */
-    struct so_map by_oid;        /* "16384" -> struct so_relation */
-    struct so_map procs_by_oid;  /* -> struct so_proc */
-    struct so_map by_attribute;  /* "16384.1" -> struct so_column */
+    struct so_arena *arena;     /* the catalog's */
+    struct so_arena scratch;    /* gone when it has been read */
+    struct so_str schemas;      /* those that are served, as an array literal: $1 of every query */
+    struct so_list relations;   /* struct so_relation, while they may change */
+    struct so_list keys;        /* struct so_foreign_key */
+    struct so_list views;       /* struct so_pg_view (catalog_pg_views.c) */
+    struct so_map by_oid;       /* "16384" -> struct so_relation */
+    struct so_map procs_by_oid; /* -> struct so_proc */
+    struct so_map by_attribute; /* "16384.1" -> struct so_column */
     struct so_err *err;
 };
 
 /* The catalog's parts are const for all who use it; until it is read they are ours to change. */
 static inline void *so_pg_own(const void *part) { return (void *)(uintptr_t)part; }
 
-int so_pg_list_add(struct so_pg_reading *r, struct so_pg_list *list, void *item) SO_MUST_CHECK;
+int so_pg_list_add(struct so_pg_reading *r, struct so_list *list, void *item) SO_MUST_CHECK;
 /* Calls each() for every row of `sql`. */
 int so_pg_each_row(struct so_pg_reading *r, struct so_str sql, int (*each)(struct so_pg_reading *, struct so_stmt *, void *),
                    void *arg) SO_MUST_CHECK;

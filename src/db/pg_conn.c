@@ -48,7 +48,7 @@ static const char *session_settings(const struct so_pg_conn *conn)
 
 static void disconnect(struct so_pg_conn *conn)
 {
-    PQfinish(conn->pg);
+    so_pq.finish(conn->pg);
     conn->pg = NULL;
     conn->generation++;
     conn->was_in_transaction = false;
@@ -59,20 +59,20 @@ static int connect_to(struct so_pg_conn *conn, struct so_err *err)
     const char *keywords[SO_PG_CONNECT_PARAMS], *values[SO_PG_CONNECT_PARAMS];
     so_pg_connect_params(conn->setup->url, keywords, values);
     disconnect(conn);
-    conn->pg = PQconnectdbParams(keywords, values, 1);
+    conn->pg = so_pq.connectdbParams(keywords, values, 1);
     if (conn->pg == NULL)
         return so_err_oom(err);
-    if (PQstatus(conn->pg) != CONNECTION_OK || PQsetnonblocking(conn->pg, 1) != 0) {
+    if (so_pq.status(conn->pg) != CONNECTION_OK || so_pq.setnonblocking(conn->pg, 1) != 0) {
         int rc = so_pg_fail_connect(conn->pg, err);
         disconnect(conn);
         return rc;
     }
-    PQsetNoticeProcessor(conn->pg, ignore_notice, NULL);
+    so_pq.setNoticeProcessor(conn->pg, ignore_notice, NULL);
     const char *settings = session_settings(conn);
     return settings == NULL ? SO_OK : so_pg_conn_exec(&conn->base, settings, err);
 }
 
-static bool is_lost(const struct so_pg_conn *conn) { return conn->pg == NULL || PQstatus(conn->pg) != CONNECTION_OK; }
+static bool is_lost(const struct so_pg_conn *conn) { return conn->pg == NULL || so_pq.status(conn->pg) != CONNECTION_OK; }
 
 int so_pg_conn_ready(struct so_pg_conn *conn, struct so_err *err)
 {
@@ -102,14 +102,14 @@ static void close_conn(struct so_conn *base)
 {
     struct so_pg_conn *conn = so_pg_conn_of(base);
     so_pg_prepared_deinit(conn);
-    PQfinish(conn->pg);
+    so_pq.finish(conn->pg);
     so_free(conn);
 }
 
 static bool is_usable(const struct so_conn *base)
 {
     const struct so_pg_conn *conn = (const struct so_pg_conn *)base;
-    return !is_lost(conn) && PQtransactionStatus(conn->pg) == PQTRANS_IDLE;
+    return !is_lost(conn) && so_pq.transactionStatus(conn->pg) == PQTRANS_IDLE;
 }
 
 static bool in_transaction(const struct so_conn *base) { return ((const struct so_pg_conn *)base)->was_in_transaction; }
@@ -129,7 +129,7 @@ enum wait { READY, LATE, LOST };
 
 static enum wait wait_for(struct so_pg_conn *conn, short events, int64_t deadline)
 {
-    struct pollfd fd = {.fd = PQsocket(conn->pg), .events = events};
+    struct pollfd fd = {.fd = so_pq.socket(conn->pg), .events = events};
     if (fd.fd < 0)
         return LOST;
     for (;;) {
@@ -137,7 +137,7 @@ static enum wait wait_for(struct so_pg_conn *conn, short events, int64_t deadlin
         if (n == 0)
             return LATE;
         if (n > 0)
-            return (fd.revents & POLLIN) != 0 && PQconsumeInput(conn->pg) == 0 ? LOST : READY;
+            return (fd.revents & POLLIN) != 0 && so_pq.consumeInput(conn->pg) == 0 ? LOST : READY;
         if (errno != EINTR)
             return LOST;
     }
@@ -147,14 +147,14 @@ static enum wait flush(struct so_pg_conn *conn, int64_t deadline)
 {
     int left;
     enum wait w = READY;
-    while (w == READY && (left = PQflush(conn->pg)) != 0)
+    while (w == READY && (left = so_pq.flush(conn->pg)) != 0)
         w = left < 0 ? LOST : wait_for(conn, POLLIN | POLLOUT, deadline);
     return w;
 }
 
 static bool is_copy(const PGresult *result)
 {
-    ExecStatusType status = PQresultStatus(result);
+    ExecStatusType status = so_pq.resultStatus(result);
     return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
 }
 
@@ -163,17 +163,17 @@ static enum wait collect(struct so_pg_conn *conn, int64_t deadline, PGresult **o
 {
     enum wait w = flush(conn, deadline);
     while (w != LATE) { /* a lost connection has results, too: what the server said last */
-        if (PQisBusy(conn->pg) && w == READY) {
+        if (so_pq.isBusy(conn->pg) && w == READY) {
             w = wait_for(conn, POLLIN, deadline);
             continue;
         }
-        PGresult *result = PQgetResult(conn->pg);
+        PGresult *result = so_pq.getResult(conn->pg);
         if (result == NULL)
             break;
-        bool keeps = *out != NULL && PQresultStatus(*out) == PGRES_FATAL_ERROR;
-        PQclear(keeps ? result : *out);
+        bool keeps = *out != NULL && so_pq.resultStatus(*out) == PGRES_FATAL_ERROR;
+        so_pq.clear(keeps ? result : *out);
         *out = keeps ? *out : result;
-        if (PQstatus(conn->pg) != CONNECTION_OK || is_copy(*out))
+        if (so_pq.status(conn->pg) != CONNECTION_OK || is_copy(*out))
             break;
     }
     return w;
@@ -182,21 +182,21 @@ static enum wait collect(struct so_pg_conn *conn, int64_t deadline, PGresult **o
 static void cancel(struct so_pg_conn *conn)
 {
     char why[256];
-    PGcancel *handle = PQgetCancel(conn->pg);
+    PGcancel *handle = so_pq.getCancel(conn->pg);
     if (handle != NULL)
-        (void)!PQcancel(handle, why, sizeof(why));
-    PQfreeCancel(handle);
+        (void)!so_pq.cancel(handle, why, sizeof(why));
+    so_pq.freeCancel(handle);
 }
 
 static bool is_error(const PGresult *result)
 {
-    ExecStatusType status = PQresultStatus(result);
+    ExecStatusType status = so_pq.resultStatus(result);
     return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE;
 }
 
 static bool says(const PGresult *result, const char *sqlstate)
 {
-    return so_str_eq_c(so_str_c(PQresultErrorField(result, PG_DIAG_SQLSTATE)), sqlstate);
+    return so_str_eq_c(so_str_c(so_pq.resultErrorField(result, PG_DIAG_SQLSTATE)), sqlstate);
 }
 
 int so_pg_conn_finish(struct so_pg_conn *conn, PGresult **out, struct so_err *err)
@@ -206,7 +206,7 @@ int so_pg_conn_finish(struct so_pg_conn *conn, PGresult **out, struct so_err *er
     if (is_late) {
         cancel(conn);
         if (collect(conn, so_clock_mono_ns() + CANCEL_GRACE_MS * INT64_C(1000000), &result) == LATE) {
-            PQclear(result);
+            so_pq.clear(result);
             bool had_transaction = conn->was_in_transaction;
             disconnect(conn);
             conn->was_in_transaction = had_transaction;
@@ -214,12 +214,12 @@ int so_pg_conn_finish(struct so_pg_conn *conn, PGresult **out, struct so_err *er
         }
     }
     if (is_copy(result)) { /* nobody here could go on with it */
-        PQclear(result);
+        so_pq.clear(result);
         disconnect(conn);
         return so_fail_http(err, SO_EDB, 0, "0A000", "COPY is not supported");
     }
     if (!is_lost(conn)) /* of a lost one the last known state stays */
-        conn->was_in_transaction = PQtransactionStatus(conn->pg) != PQTRANS_IDLE;
+        conn->was_in_transaction = so_pq.transactionStatus(conn->pg) != PQTRANS_IDLE;
     int rc = SO_OK;
     if (result == NULL)
         rc = so_pg_fail_lost(conn->pg, err);
@@ -237,8 +237,8 @@ int so_pg_conn_finish(struct so_pg_conn *conn, PGresult **out, struct so_err *er
 static int exec_once(struct so_pg_conn *conn, const char *sql, struct so_err *err)
 {
     PGresult *result = NULL;
-    int rc = PQsendQuery(conn->pg, sql) != 1 ? so_pg_fail_lost(conn->pg, err) : so_pg_conn_finish(conn, &result, err);
-    PQclear(result);
+    int rc = so_pq.sendQuery(conn->pg, sql) != 1 ? so_pg_fail_lost(conn->pg, err) : so_pg_conn_finish(conn, &result, err);
+    so_pq.clear(result);
     return rc;
 }
 
@@ -258,12 +258,16 @@ static bool takes(struct so_str url) { return so_db_is_postgres_url(url); }
 /* The URL's form; the server need not be there yet. */
 static int check(const struct so_db_setup *setup, struct so_err *err)
 {
-    PQconninfoOption *options = PQconninfoParse(setup->url, NULL); /* what it says repeats the URL, which holds a password */
+    int rc = so_pq_load(err);
+    if (rc != SO_OK)
+        return rc;
+    PQconninfoOption *options =
+        so_pq.conninfoParse(setup->url, NULL); /* what it says repeats the URL, which holds a password */
     if (options == NULL)
         return so_fail(
             err, SO_EINVAL,
             "the URL of the database is not valid: postgresql://USER:PASSWORD@HOST:PORT/NAME?sslmode=verify-full");
-    PQconninfoFree(options);
+    so_pq.conninfoFree(options);
     return SO_OK;
 }
 

@@ -27,15 +27,15 @@ static int fill(struct so_err *err, const char *sqlstate, struct so_str message)
 
 int so_pg_fail_result(const PGresult *result, struct so_err *err)
 {
-    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *sqlstate = so_pq.resultErrorField(result, PG_DIAG_SQLSTATE);
     if (result == NULL)
         return so_err_oom(err);
     if (sqlstate == NULL) /* libpq's own: the connection is gone, or there was no memory for the answer */
         return so_fail_http(err, SO_EDB, 503, "08006", "the connection to the database was lost");
     bool is_first = err != NULL && err->code == SO_OK;
-    int code = fill(err, sqlstate, so_str_c(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
-    const char *details = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    int code = fill(err, sqlstate, so_str_c(so_pq.resultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+    const char *details = so_pq.resultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    const char *hint = so_pq.resultErrorField(result, PG_DIAG_MESSAGE_HINT);
     if (is_first && details != NULL)
         so_err_details(err, "%s", details);
     if (is_first && hint != NULL)
@@ -46,7 +46,7 @@ int so_pg_fail_result(const PGresult *result, struct so_err *err)
 /* libpq's sentences end in a newline, and may be several lines. */
 static int fail_connection(PGconn *pg, const char *sqlstate, const char *message, struct so_err *err)
 {
-    struct so_str text = so_str_c(pg == NULL ? "" : PQerrorMessage(pg));
+    struct so_str text = so_str_c(pg == NULL ? "" : so_pq.errorMessage(pg));
     while (text.n > 0 && text.p[text.n - 1] == '\n')
         text.n--;
     bool is_first = err != NULL && err->code == SO_OK;
@@ -82,9 +82,9 @@ bool so_pg_is_transient(const struct so_err *err)
 
 bool so_pg_is_stale(const PGresult *result)
 {
-    struct so_str sqlstate = so_str_c(PQresultErrorField(result, PG_DIAG_SQLSTATE));
+    struct so_str sqlstate = so_str_c(so_pq.resultErrorField(result, PG_DIAG_SQLSTATE));
     /* 0A000 is said of many things; the function that says it of plans has kept its name since version 8.3. */
     return so_str_eq_c(sqlstate, "26000") ||
            (so_str_eq_c(sqlstate, "0A000") &&
-            so_str_eq_c(so_str_c(PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION)), "RevalidateCachedQuery"));
+            so_str_eq_c(so_str_c(so_pq.resultErrorField(result, PG_DIAG_SOURCE_FUNCTION)), "RevalidateCachedQuery"));
 }

@@ -67,7 +67,7 @@ static bool is_past(int64_t deadline) { return deadline != INT64_MAX && so_clock
 
 static bool says(const PGresult *result, int field, const char *text)
 {
-    return so_str_eq_c(so_str_c(PQresultErrorField(result, field)), text);
+    return so_str_eq_c(so_str_c(so_pq.resultErrorField(result, field)), text);
 }
 
 /* The server's name for it is not good any more; unless it has another by now. */
@@ -90,7 +90,7 @@ static void note_error(struct so_pg_link *link, struct so_pg_flight *flight, con
     flight->has_failed = true;
     if (is_prepare(flight) || is_stale)
         forget(flight);
-    if (PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL || says(result, PG_DIAG_SEVERITY_NONLOCALIZED, "FATAL"))
+    if (so_pq.resultErrorField(result, PG_DIAG_SQLSTATE) == NULL || says(result, PG_DIAG_SEVERITY_NONLOCALIZED, "FATAL"))
         link->is_lost = true;
     if (r == NULL)
         return;
@@ -110,7 +110,7 @@ static void keep_answer(struct so_pg_flight *flight, PGresult *result)
 {
     struct so_pg_request *r = flight->request;
     if (r == NULL || flight->step >= flight->step_count || flight->steps[flight->step].kind != SO_PG_STEP_QUERY) {
-        PQclear(result);
+        so_pq.clear(result);
         return;
     }
     size_t i = flight->steps[flight->step].query;
@@ -229,24 +229,24 @@ void so_pg_flight_result(struct so_pg_link *link, PGresult *result)
         flight->step++;
         return;
     }
-    switch (PQresultStatus(result)) {
+    switch (so_pq.resultStatus(result)) {
     case PGRES_PIPELINE_SYNC:
-        PQclear(result);
+        so_pq.clear(result);
         end_phase(link);
         break;
     case PGRES_PIPELINE_ABORTED:
         if (is_prepare(flight))
             forget(flight);
-        PQclear(result);
+        so_pq.clear(result);
         break;
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY: keep_answer(flight, result); break;
     default: /* an error; or COPY, after which a pipeline cannot go on */
-        if (PQresultStatus(result) != PGRES_FATAL_ERROR)
+        if (so_pq.resultStatus(result) != PGRES_FATAL_ERROR)
             link->is_lost = true;
         note_error(link, flight, result);
-        PQclear(result);
+        so_pq.clear(result);
         break;
     }
 }

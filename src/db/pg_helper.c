@@ -14,25 +14,26 @@ static void do_connect(struct so_pg_task *task)
     const char *keywords[SO_PG_CONNECT_PARAMS], *values[SO_PG_CONNECT_PARAMS];
     so_pg_connect_params(task->url, keywords, values);
     task->err = SO_ERR_INIT;
-    task->pg = PQconnectdbParams(keywords, values, 1);
+    task->pg = so_pq.connectdbParams(keywords, values, 1);
     if (task->pg == NULL) {
         so_err_oom(&task->err);
         return;
     }
-    if (PQstatus(task->pg) == CONNECTION_OK && PQsetnonblocking(task->pg, 1) == 0 && PQenterPipelineMode(task->pg) == 1) {
-        PQsetNoticeProcessor(task->pg, ignore_notice, NULL);
+    if (so_pq.status(task->pg) == CONNECTION_OK && so_pq.setnonblocking(task->pg, 1) == 0 &&
+        so_pq.enterPipelineMode(task->pg) == 1) {
+        so_pq.setNoticeProcessor(task->pg, ignore_notice, NULL);
         return;
     }
     so_pg_fail_connect(task->pg, &task->err);
-    PQfinish(task->pg);
+    so_pq.finish(task->pg);
     task->pg = NULL;
 }
 
 static void do_cancel(struct so_pg_task *task)
 {
     char why[256];
-    (void)!PQcancel(task->cancel, why, sizeof(why)); /* if it fails, the loop's patience ends all the same */
-    PQfreeCancel(task->cancel);
+    (void)!so_pq.cancel(task->cancel, why, sizeof(why)); /* if it fails, the loop's patience ends all the same */
+    so_pq.freeCancel(task->cancel);
     task->cancel = NULL;
 }
 

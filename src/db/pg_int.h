@@ -2,11 +2,10 @@
 #ifndef SO_DB_PG_INT_H
 #define SO_DB_PG_INT_H
 
-#include <libpq-fe.h>
-
 #include "core/arena.h"
 #include "db/db_int.h"
 #include "db/lru.h"
+#include "db/pg_library.h"
 #include "db/pg_sql.h"
 
 /* ---- errors (pg_error.c) ---- */
@@ -76,7 +75,7 @@ struct so_pg_conn {
     struct so_lru prepared;
 };
 
-/* For PQconnect...Params(): keywords and values, with our defaults before what the URL says. */
+/* For PQconnectdbParams(): keywords and values, with our defaults before what the URL says. */
 enum { SO_PG_CONNECT_PARAMS = 8 };
 void so_pg_connect_params(const char *url, const char *keywords[SO_PG_CONNECT_PARAMS],
                           const char *values[SO_PG_CONNECT_PARAMS]);

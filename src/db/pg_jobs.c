@@ -39,7 +39,7 @@ static int begin(struct so_pg_conn *conn, const struct so_db_job *job, struct so
 {
     struct so_err first = SO_ERR_INIT;
     int rc = so_conn_exec(&conn->base, begin_of(conn, job), &first);
-    if (rc != SO_OK && conn->pg != NULL && PQstatus(conn->pg) != CONNECTION_OK) {
+    if (rc != SO_OK && conn->pg != NULL && so_pq.status(conn->pg) != CONNECTION_OK) {
         first = SO_ERR_INIT;
         rc = so_conn_exec(&conn->base, begin_of(conn, job), &first);
     }
@@ -52,7 +52,7 @@ static int begin(struct so_pg_conn *conn, const struct so_db_job *job, struct so
 
 static int commit(struct so_pg_conn *conn, struct so_err *err)
 {
-    switch (conn->pg == NULL ? PQTRANS_UNKNOWN : PQtransactionStatus(conn->pg)) {
+    switch (conn->pg == NULL ? PQTRANS_UNKNOWN : so_pq.transactionStatus(conn->pg)) {
     case PQTRANS_INTRANS: break;
     case PQTRANS_INERROR: /* it went on after an error: COMMIT would roll back without a word */
         return so_fail_http(err, SO_EDB, 0, "25P02", "the transaction was aborted");
@@ -60,7 +60,7 @@ static int commit(struct so_pg_conn *conn, struct so_err *err)
     default: return so_pg_fail_lost(conn->pg, err);
     }
     int rc = so_conn_exec(&conn->base, "COMMIT", err);
-    if (rc != SO_OK && (conn->pg == NULL || PQstatus(conn->pg) != CONNECTION_OK) && err != NULL) {
+    if (rc != SO_OK && (conn->pg == NULL || so_pq.status(conn->pg) != CONNECTION_OK) && err != NULL) {
         *err = SO_ERR_INIT;
         so_fail_http(err, SO_EDB, 503, "08007",
                      "the connection was lost during the commit: it may or may not have happened");

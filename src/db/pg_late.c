@@ -35,7 +35,7 @@ static void cancel(struct so_pg_link *link, int64_t now)
 {
     if (link->cancel.is_queued)
         return;
-    link->cancel.cancel = PQgetCancel(link->pg);
+    link->cancel.cancel = so_pq.getCancel(link->pg);
     if (link->cancel.cancel == NULL) {
         link->is_lost = true;
         return;

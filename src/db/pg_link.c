@@ -65,12 +65,12 @@ static void add_step(struct so_pg_flight *flight, enum so_pg_step_kind kind, siz
 
 static void send_plain(struct so_pg_link *link, const char *sql)
 {
-    must(link, PQsendQueryParams(link->pg, sql, 0, NULL, NULL, NULL, NULL, 0));
+    must(link, so_pq.sendQueryParams(link->pg, sql, 0, NULL, NULL, NULL, NULL, 0));
 }
 
 static void send_sync(struct so_pg_link *link)
 {
-    must(link, PQpipelineSync(link->pg));
+    must(link, so_pq.pipelineSync(link->pg));
     link->pool->stats.round_trips++;
 }
 
@@ -197,7 +197,7 @@ static void send_query(struct so_pg_link *link, struct so_pg_flight *flight, siz
      * share it shall get the server's reason, not the next one's. */
     if (link->pool->options.unprepared || flight->request->tries > 0) {
         add_step(flight, SO_PG_STEP_QUERY, i, known);
-        must(link, PQsendQueryParams(link->pg, known->sql.text.p, count, NULL, values, NULL, NULL, 0));
+        must(link, so_pq.sendQueryParams(link->pg, known->sql.text.p, count, NULL, values, NULL, NULL, 0));
         return;
     }
     char name[NAME_SIZE];
@@ -206,11 +206,11 @@ static void send_query(struct so_pg_link *link, struct so_pg_flight *flight, siz
         known->is_prepared = true;
         name_of(known->id, name);
         add_step(flight, SO_PG_STEP_PREPARE, i, known);
-        must(link, PQsendPrepare(link->pg, name, known->sql.text.p, 0, NULL));
+        must(link, so_pq.sendPrepare(link->pg, name, known->sql.text.p, 0, NULL));
     }
     name_of(known->id, name);
     add_step(flight, SO_PG_STEP_QUERY, i, known);
-    must(link, PQsendQueryPrepared(link->pg, name, count, values, NULL, NULL, 0));
+    must(link, so_pq.sendQueryPrepared(link->pg, name, count, values, NULL, NULL, 0));
 }
 
 /* First everything that can fail, then everything that cannot: half a request must not be sent. */
@@ -267,14 +267,14 @@ static void watch(struct so_pg_link *link, unsigned events)
     if (events == link->events)
         return;
     link->events = events;
-    if (pool->host->watch(pool->host->arg, link->slot, PQsocket(link->pg), events, NULL) != SO_OK && events != 0)
+    if (pool->host->watch(pool->host->arg, link->slot, so_pq.socket(link->pg), events, NULL) != SO_OK && events != 0)
         link->is_lost = true;
 }
 
 void so_pg_link_flush(struct so_pg_link *link)
 {
     link->is_dirty = false;
-    int left = PQflush(link->pg);
+    int left = so_pq.flush(link->pg);
     if (left < 0)
         link->is_lost = true;
     else
@@ -288,14 +288,14 @@ static bool waits_for_answer(const struct so_pg_link *link)
 
 void so_pg_link_read(struct so_pg_link *link)
 {
-    bool is_open = PQconsumeInput(link->pg) == 1;
-    while (!link->is_lost && waits_for_answer(link) && !PQisBusy(link->pg)) {
-        PGresult *result = PQgetResult(link->pg);
-        if (result == NULL && PQstatus(link->pg) != CONNECTION_OK)
+    bool is_open = so_pq.consumeInput(link->pg) == 1;
+    while (!link->is_lost && waits_for_answer(link) && !so_pq.isBusy(link->pg)) {
+        PGresult *result = so_pq.getResult(link->pg);
+        if (result == NULL && so_pq.status(link->pg) != CONNECTION_OK)
             break;
         so_pg_flight_result(link, result);
     }
-    if (!is_open || PQstatus(link->pg) != CONNECTION_OK)
+    if (!is_open || so_pq.status(link->pg) != CONNECTION_OK)
         link->is_lost = true;
 }
 
@@ -328,7 +328,7 @@ void so_pg_link_down(struct so_pg_link *link, int code, const struct so_err *why
     if (link->state != SO_PG_LINK_UP)
         return;
     watch(link, 0);
-    PQfinish(link->pg);
+    so_pq.finish(link->pg);
     link->pg = NULL;
     link->state = SO_PG_LINK_OFF;
     pool->stats.connections--;
@@ -359,7 +359,7 @@ void so_pg_link_down(struct so_pg_link *link, int code, const struct so_err *why
 
 void so_pg_link_deinit(struct so_pg_link *link)
 {
-    PQfinish(link->connect.pg); /* made, but never used */
-    PQfreeCancel(link->cancel.cancel);
+    so_pq.finish(link->connect.pg); /* made, but never used */
+    so_pq.freeCancel(link->cancel.cancel);
     forget_all(link);
 }

@@ -37,36 +37,36 @@ static PGconn *connect_to(const struct so_pg_listener *l, struct so_err *err)
 {
     const char *keywords[SO_PG_CONNECT_PARAMS], *values[SO_PG_CONNECT_PARAMS];
     so_pg_connect_params(l->url, keywords, values);
-    PGconn *pg = PQconnectdbParams(keywords, values, 1);
+    PGconn *pg = so_pq.connectdbParams(keywords, values, 1);
     if (pg == NULL) {
         so_err_oom(err);
         return NULL;
     }
-    PQsetNoticeProcessor(pg, ignore_notice, NULL);
-    if (PQstatus(pg) == CONNECTION_OK)
+    so_pq.setNoticeProcessor(pg, ignore_notice, NULL);
+    if (so_pq.status(pg) == CONNECTION_OK)
         return pg;
     so_pg_fail_connect(pg, err);
-    PQfinish(pg);
+    so_pq.finish(pg);
     return NULL;
 }
 
 static int listen_to(PGconn *pg, const char *channel, struct so_err *err)
 {
-    char *name = PQescapeIdentifier(pg, channel, strlen(channel));
+    char *name = so_pq.escapeIdentifier(pg, channel, strlen(channel));
     struct so_buf sql;
     so_buf_init(&sql, 1024);
     so_buf_printf(&sql, "LISTEN %s", name == NULL ? "" : name);
-    PQfreemem(name);
-    PGresult *result = PQexec(pg, so_buf_cstr(&sql));
-    int rc = PQresultStatus(result) == PGRES_COMMAND_OK ? SO_OK : so_pg_fail_result(result, err);
-    PQclear(result);
+    so_pq.freemem(name);
+    PGresult *result = so_pq.exec(pg, so_buf_cstr(&sql));
+    int rc = so_pq.resultStatus(result) == PGRES_COMMAND_OK ? SO_OK : so_pg_fail_result(result, err);
+    so_pq.clear(result);
     so_buf_deinit(&sql);
     return rc;
 }
 
 static void tell(const struct so_pg_listener *l, PGconn *pg)
 {
-    for (PGnotify *n; (n = PQnotifies(pg)) != NULL; PQfreemem(n))
+    for (PGnotify *n; (n = so_pq.notifies(pg)) != NULL; so_pq.freemem(n))
         l->options.heard(l->options.arg, so_str_c(n->relname), so_str_c(n->extra));
 }
 
@@ -78,8 +78,8 @@ static void listen_until_lost(const struct so_pg_listener *l, PGconn *pg, struct
             return;
     l->options.heard(l->options.arg, (struct so_str){NULL, 0}, SO_STR(""));
     tell(l, pg); /* what came with the answers to LISTEN */
-    while (wait_for(l, PQsocket(pg), -1)) {
-        bool is_open = PQconsumeInput(pg) == 1;
+    while (wait_for(l, so_pq.socket(pg), -1)) {
+        bool is_open = so_pq.consumeInput(pg) == 1;
         tell(l, pg);
         if (!is_open) {
             so_pg_fail_lost(pg, err);
@@ -98,7 +98,7 @@ static void *run_thread(void *arg)
         if (pg != NULL) {
             pause = PAUSE_FIRST_MS;
             listen_until_lost(l, pg, &err);
-            PQfinish(pg);
+            so_pq.finish(pg);
         }
         if (err.code != SO_OK && l->options.failed != NULL)
             l->options.failed(l->options.arg, &err);
@@ -123,11 +123,14 @@ int so_pg_listener_open(const struct so_pg_listen_options *options, struct so_pg
 {
     if (options->channel_count > SO_PG_CHANNELS_MAX)
         return so_fail(err, SO_ELIMIT, "at most %d channels can be listened to", SO_PG_CHANNELS_MAX);
+    int rc = so_pq_load(err);
+    if (rc != SO_OK)
+        return rc;
     struct so_pg_listener *l = so_calloc(1, sizeof(*l));
     if (l == NULL)
         return so_err_oom(err);
     l->stop[0] = l->stop[1] = -1;
-    int rc = copy_options(l, options, err);
+    rc = copy_options(l, options, err);
     if (rc == SO_OK && pipe2(l->stop, O_CLOEXEC) != 0)
         rc = so_fail(err, SO_EIO, "cannot make a pipe: %s", strerror(errno));
     if (rc == SO_OK)

@@ -425,10 +425,10 @@ static int open_group(struct so_pg_pool *pool, const char *url, unsigned first_s
 {
     struct so_pg_group *group = &pool->groups[pool->group_count++];
     *group = (struct so_pg_group){.pool = pool, .tail = &group->head, .why = SO_ERR_INIT};
-    PQconninfoOption *options = PQconninfoParse(url, NULL);
+    PQconninfoOption *options = so_pq.conninfoParse(url, NULL);
     if (options == NULL)
         return so_fail(err, SO_EINVAL, "the URL of the database is not valid");
-    PQconninfoFree(options);
+    so_pq.conninfoFree(options);
     group->url = so_strndup(url, strlen(url));
     group->links = so_calloc(pool->options.connections, sizeof(group->links[0]));
     if (group->url == NULL || group->links == NULL)
@@ -472,6 +472,9 @@ static int open_parts(struct so_pg_pool *pool, struct so_err *err)
 int so_pg_pool_open(const struct so_pg_pool_options *options, const struct so_pg_host *host, struct so_pg_pool **out,
                     struct so_err *err)
 {
+    int rc = so_pq_load(err);
+    if (rc != SO_OK)
+        return rc;
     struct so_pg_pool *pool = so_calloc(1, sizeof(*pool));
     if (pool == NULL)
         return so_err_oom(err);
@@ -484,7 +487,7 @@ int so_pg_pool_open(const struct so_pg_pool_options *options, const struct so_pg
     pool->host = host;
     pool->alarm_at = INT64_MAX;
     so_arena_init(&pool->scratch, SCRATCH_MAX);
-    int rc = open_parts(pool, err);
+    rc = open_parts(pool, err);
     if (rc != SO_OK) {
         so_pg_pool_close(pool);
         return rc;

@@ -16,7 +16,7 @@ void so_pg_rows_init(struct so_pg_rows *rows)
 
 void so_pg_rows_set(struct so_pg_rows *rows, PGresult *result)
 {
-    PQclear(rows->result);
+    so_pq.clear(rows->result);
     rows->result = result;
     rows->row = -1;
     if (result == NULL)
@@ -28,17 +28,17 @@ void so_pg_rows_set(struct so_pg_rows *rows, PGresult *result)
 bool so_pg_rows_next(struct so_pg_rows *rows)
 {
     so_arena_reset(&rows->scratch);
-    if (rows->result == NULL || rows->row >= PQntuples(rows->result))
+    if (rows->result == NULL || rows->row >= so_pq.ntuples(rows->result))
         return false;
-    return ++rows->row < PQntuples(rows->result);
+    return ++rows->row < so_pq.ntuples(rows->result);
 }
 
 static const struct so_pg_rows *rows_of(const struct so_stmt *base) { return (const struct so_pg_rows *)base; }
 
 static bool is_cell(const struct so_pg_rows *rows, int column)
 {
-    return rows->result != NULL && rows->row >= 0 && rows->row < PQntuples(rows->result) && column >= 0 &&
-           column < PQnfields(rows->result);
+    return rows->result != NULL && rows->row >= 0 && rows->row < so_pq.ntuples(rows->result) && column >= 0 &&
+           column < so_pq.nfields(rows->result);
 }
 
 static int step(struct so_stmt *st, bool *out_row, struct so_err *err)
@@ -50,27 +50,30 @@ static int step(struct so_stmt *st, bool *out_row, struct so_err *err)
 
 static int column_count(const struct so_stmt *st)
 {
-    return rows_of(st)->result == NULL ? 0 : PQnfields(rows_of(st)->result);
+    return rows_of(st)->result == NULL ? 0 : so_pq.nfields(rows_of(st)->result);
 }
 
 static struct so_str column_name(const struct so_stmt *st, int column)
 {
-    return so_str_c(rows_of(st)->result == NULL ? NULL : PQfname(rows_of(st)->result, column));
+    return so_str_c(rows_of(st)->result == NULL ? NULL : so_pq.fname(rows_of(st)->result, column));
 }
 
 static bool is_null(struct so_stmt *st, int column)
 {
     const struct so_pg_rows *rows = rows_of(st);
-    return !is_cell(rows, column) || PQgetisnull(rows->result, rows->row, column) != 0;
+    return !is_cell(rows, column) || so_pq.getisnull(rows->result, rows->row, column) != 0;
 }
 
 /* "" for null. */
 static const char *value_of(struct so_stmt *st, int column)
 {
-    return is_null(st, column) ? "" : PQgetvalue(rows_of(st)->result, rows_of(st)->row, column);
+    return is_null(st, column) ? "" : so_pq.getvalue(rows_of(st)->result, rows_of(st)->row, column);
 }
 
-static bool has_type(const struct so_stmt *st, int column, Oid type) { return PQftype(rows_of(st)->result, column) == type; }
+static bool has_type(const struct so_stmt *st, int column, Oid type)
+{
+    return so_pq.ftype(rows_of(st)->result, column) == type;
+}
 
 static int64_t i64(struct so_stmt *st, int column)
 {
@@ -103,15 +106,15 @@ static struct so_str text(struct so_stmt *st, int column)
     struct so_pg_rows *rows = so_pg_rows_of(st);
     if (is_null(st, column))
         return (struct so_str){NULL, 0};
-    struct so_str value = {PQgetvalue(rows->result, rows->row, column),
-                           (size_t)PQgetlength(rows->result, rows->row, column)};
+    struct so_str value = {so_pq.getvalue(rows->result, rows->row, column),
+                           (size_t)so_pq.getlength(rows->result, rows->row, column)};
     return has_type(st, column, OID_BYTEA) ? decode_bytes(rows, value) : value;
 }
 
 static int64_t changes(struct so_stmt *st)
 {
     struct so_pg_rows *rows = so_pg_rows_of(st);
-    return rows->result == NULL ? 0 : strtoll(PQcmdTuples(rows->result), NULL, 10);
+    return rows->result == NULL ? 0 : strtoll(so_pq.cmdTuples(rows->result), NULL, 10);
 }
 
 /* The struct is a member of something larger. */

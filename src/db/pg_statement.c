@@ -66,7 +66,7 @@ static void deallocate(struct so_pg_conn *conn, const struct prepared *p)
 static void drop_oldest(struct so_pg_conn *conn)
 {
     struct so_lru_item *item = conn->prepared.oldest;
-    if (PQtransactionStatus(conn->pg) == PQTRANS_INERROR)
+    if (so_pq.transactionStatus(conn->pg) == PQTRANS_INERROR)
         return;
     while (item != NULL && of_item(item)->uses > 0)
         item = item->newer;
@@ -104,9 +104,9 @@ static int prepare_on_server(struct so_pg_conn *conn, struct prepared *p, struct
     PGresult *result = NULL;
     p->id = ++conn->last_id;
     name_of(p, name);
-    int rc = PQsendPrepare(conn->pg, name, p->sql.text.p, 0, NULL) != 1 ? so_pg_fail_lost(conn->pg, err)
-                                                                        : so_pg_conn_finish(conn, &result, err);
-    PQclear(result);
+    int rc = so_pq.sendPrepare(conn->pg, name, p->sql.text.p, 0, NULL) != 1 ? so_pg_fail_lost(conn->pg, err)
+                                                                            : so_pg_conn_finish(conn, &result, err);
+    so_pq.clear(result);
     p->generation = rc == SO_OK ? conn->generation : 0;
     return rc;
 }
@@ -114,7 +114,7 @@ static int prepare_on_server(struct so_pg_conn *conn, struct prepared *p, struct
 /* What a change of the schema outdated.  A failed transaction has to end first. */
 static void forget(struct so_pg_conn *conn)
 {
-    if (PQtransactionStatus(conn->pg) == PQTRANS_INERROR)
+    if (so_pq.transactionStatus(conn->pg) == PQTRANS_INERROR)
         return;
     conn->forgets = false;
     conn->generation++;
@@ -130,7 +130,7 @@ static int make_ready(struct so_pg_conn *conn, struct prepared *p, struct so_err
         return rc;
     rc = prepare_on_server(conn, p, err);
     /* The server had gone away, and nobody had asked since. */
-    if (rc != SO_OK && PQstatus(conn->pg) != CONNECTION_OK && !conn->was_in_transaction) {
+    if (rc != SO_OK && so_pq.status(conn->pg) != CONNECTION_OK && !conn->was_in_transaction) {
         if (err != NULL)
             *err = SO_ERR_INIT;
         rc = so_pg_conn_ready(conn, err);
@@ -230,11 +230,11 @@ static int send(struct stmt *st, struct so_err *err)
     const struct so_pg_params *p = &st->params;
     int sent;
     if (conn->setup->options.unprepared) {
-        sent = PQsendQueryParams(conn->pg, st->prepared->sql.text.p, p->count, NULL, p->values, NULL, NULL, 0);
+        sent = so_pq.sendQueryParams(conn->pg, st->prepared->sql.text.p, p->count, NULL, p->values, NULL, NULL, 0);
     } else {
         char name[NAME_SIZE];
         name_of(st->prepared, name);
-        sent = PQsendQueryPrepared(conn->pg, name, p->count, p->values, NULL, NULL, 0);
+        sent = so_pq.sendQueryPrepared(conn->pg, name, p->count, p->values, NULL, NULL, 0);
     }
     return sent == 1 ? SO_OK : so_pg_fail_lost(conn->pg, err);
 }
@@ -256,7 +256,7 @@ static bool may_run_again(struct stmt *st, const PGresult *result, bool was_in_t
         conn->forgets = true; /* what else is prepared may be stale, too */
     if (was_in_transaction)
         return false;
-    bool is_lost = conn->pg == NULL || PQstatus(conn->pg) != CONNECTION_OK;
+    bool is_lost = conn->pg == NULL || so_pq.status(conn->pg) != CONNECTION_OK;
     return so_pg_is_stale(result) || (is_lost && conn->kind == SO_CONN_READER && !conn->setup->options.unprepared);
 }
 
@@ -267,13 +267,13 @@ static int run(struct stmt *st, struct so_err *err)
     bool was_in_transaction = st->conn->was_in_transaction;
     int rc = run_once(st, &result, &first);
     if (rc != SO_OK && rc != SO_ETIMEOUT && may_run_again(st, result, was_in_transaction)) {
-        PQclear(result);
+        so_pq.clear(result);
         result = NULL;
         first = SO_ERR_INIT;
         rc = run_once(st, &result, &first);
     }
     if (rc != SO_OK) {
-        PQclear(result);
+        so_pq.clear(result);
         if (err != NULL && err->code == SO_OK)
             *err = first;
         return rc;

@@ -63,5 +63,6 @@ describe("socle keys", () => {
     assert.equal(socle(["keys", "revoke"]).code, 2);
     assert.match(keys("rotate", "--alg", "HS256").err, /HS256/);
     assert.match(keys("revoke", "nokey").err, /no key nokey/);
+    assert.match(keys("revoke", "-nokey").err, /no key -nokey/); // one kid of 64 begins so
   });
 });
