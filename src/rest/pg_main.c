@@ -143,6 +143,26 @@ static void put_source(struct so_sqlb *b)
     so_text_char(&b->text, ')');
 }
 
+/* The written rows for the schema's verdict, which knows a decimal as a text. */
+static void put_written(struct so_sqlb *b)
+{
+    const struct so_entity *e = b->plan->top.entity;
+    bool any = false;
+    for (size_t i = 0; i < e->relation->column_count; i++)
+        any |= so_entity_column_is_decimal(&e->columns[i]);
+    so_text_c(&b->text, any ? ", (SELECT json_agg(to_jsonb(_)" : ", (SELECT json_agg(_");
+    for (size_t i = 0; i < e->relation->column_count; i++) {
+        if (!so_entity_column_is_decimal(&e->columns[i]))
+            continue;
+        so_text_lit(&b->text, " || jsonb_build_object(");
+        so_pg_put_literal(b, e->relation->columns[i].name);
+        so_text_lit(&b->text, ", _.");
+        so_text_name(&b->text, e->relation->columns[i].name);
+        so_text_lit(&b->text, "::text)");
+    }
+    so_text_lit(&b->text, ") FROM pgrst_source AS _)::text AS written");
+}
+
 static void put_columns(struct so_sqlb *b)
 {
     const struct so_rest_plan *p = b->plan;
@@ -163,7 +183,7 @@ static void put_columns(struct so_sqlb *b)
               p->write.resolution == SO_RESOLUTION_MERGE ? "nullif(current_setting('pgrst.inserted', true), '')" : "''");
     so_text_lit(&b->text, " AS response_inserted");
     if (p->write.validates_new_row)
-        so_text_lit(&b->text, ", (SELECT json_agg(_) FROM pgrst_source AS _)::text AS written");
+        put_written(b);
 }
 
 static void put_rows(struct so_sqlb *b)

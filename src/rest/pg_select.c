@@ -76,13 +76,16 @@ static void put_cast_field(struct so_sqlb *b, const struct so_node *node, const 
         so_text_c(&b->text, is_to_one_spread(node) ? "" : ".*");
         return;
     }
-    if (out->cast_name.p != NULL)
+    bool is_decimal = out->expr.column != NULL && so_entity_column_is_decimal(out->expr.column) &&
+                      out->expr.field->path == NULL && out->aggregate == SO_AGG_NONE;
+    struct so_str cast = out->cast_name.p == NULL && is_decimal ? SO_STR("text") : out->cast_name;
+    if (cast.p != NULL)
         so_text_lit(&b->text, "CAST( ");
     put_field_value(b, node, out);
-    if (out->cast_name.p == NULL)
+    if (cast.p == NULL)
         return;
     so_text_lit(&b->text, " AS ");
-    so_text_str(&b->text, out->cast_name); /* the grammar allows letters, digits, blanks and brackets only */
+    so_text_str(&b->text, cast); /* the grammar allows letters, digits, blanks and brackets only */
     so_text_lit(&b->text, " )");
 }
 
