@@ -125,6 +125,8 @@ const struct so_setting so_settings[] = {
      "PEM file of authorities whose certificates are trusted besides the system's, for mail and calls to other servers"},
     {"SOCLE_REALTIME", NULL, FLAG, false, AT(realtime), 0, 0, "true", NULL,
      "log every change of the tables, so that subscribers hear of it; false: no log, and no triggers"},
+    {"SOCLE_REALTIME_TABLES", NULL, TEXT, false, AT(realtime_tables), 0, 0, NULL, NULL,
+     "PostgreSQL: tables of a database without schema files that get the log's triggers: \"a, s.b\", or \"publication\""},
     {"SOCLE_LOG_KEEP_ROWS", NULL, COUNT, false, AT(log_keep_rows), 1, INT64_MAX, "100000", NULL,
      "changes that the log keeps at most, for clients who come back"},
     {"SOCLE_LOG_KEEP_SECONDS", NULL, COUNT, false, AT(log_keep_s), 1, INT32_MAX, "86400", NULL,

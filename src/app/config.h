@@ -71,6 +71,7 @@ struct so_config {
     /* realtime */
     bool realtime;
     int64_t log_keep_rows, log_keep_s;
+    const char *realtime_tables; /* NULL when not set; PostgreSQL */
 
     /* limits */
     int64_t threads, workers, body_max, reply_max, connections_max;
