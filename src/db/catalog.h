@@ -18,10 +18,10 @@ struct so_column {
     struct so_str default_sql; /* {NULL,0} when there is none */
     struct so_str base;        /* PostgreSQL: of a domain the type below it, else `declared` without its length */
     struct so_str description; /* p == NULL when none; so in the other descriptions */
-    struct so_str type_name;   /* PostgreSQL: the type's own name, "int8", "_text" */
-    uint64_t readable_to;      /* PostgreSQL, logged tables: the roles that may read it: so_catalog_role_bit() */
     /* PostgreSQL: the functions behind a domain's casts to and from json and text, as SQL has them; n == 0: none. */
     struct so_str to_json, from_json, from_text;
+    struct so_str type_name;   /* PostgreSQL: the type's own name, "int8", "_text" */
+    uint64_t readable_to;      /* PostgreSQL, logged tables: the roles that may read it: so_catalog_role_bit() */
 };
 
 /* A primary key, unique constraint or index. */

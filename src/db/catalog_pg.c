@@ -120,25 +120,14 @@ static int add_relation(struct so_pg_reading *r, struct so_stmt *st, void *unuse
     return so_pg_list_add(r, &r->relations, relation);
 }
 
-/* Implicit casts by functions say how a domain's values look outside; PostgreSQL itself does not heed them. */
-#define IS_OUTER_CAST(c)                                                                                                    \
-    " AND t.typtype = 'd' AND " c ".castcontext = 'i' AND " c ".castmethod = 'f'"                                           \
-    " AND pg_catalog.has_function_privilege(" c ".castfunc, 'execute')"
-#define CAST_TO_JSON                                                                                                        \
-    " LEFT JOIN pg_catalog.pg_cast oj ON oj.castsource = a.atttypid"                                                        \
-    " AND oj.casttarget = 'pg_catalog.json'::pg_catalog.regtype" IS_OUTER_CAST("oj")
-#define CAST_FROM_JSON                                                                                                      \
-    " LEFT JOIN pg_catalog.pg_cast ij ON ij.castsource = 'pg_catalog.json'::pg_catalog.regtype"                             \
-    " AND ij.casttarget = a.atttypid" IS_OUTER_CAST("ij")
-#define CAST_FROM_TEXT                                                                                                      \
-    " LEFT JOIN pg_catalog.pg_cast it ON it.castsource = 'pg_catalog.text'::pg_catalog.regtype"                             \
-    " AND it.casttarget = a.atttypid" IS_OUTER_CAST("it")
-
-/* What a column is written as: a domain's default is the domain's, an identity column has one that cannot be named. */
+/* Implicit casts by functions say how a domain's values look outside; PostgreSQL itself does not heed them.
+ * What a column is written as: a domain's default is the domain's, an identity column has one that cannot be named. */
 static const struct so_str COLUMNS =
     SO_STR_INIT("WITH RECURSIVE bases(oid, base) AS ("
                 " SELECT t.oid, t.oid FROM pg_catalog.pg_type t WHERE t.typbasetype = 0"
-                " UNION ALL SELECT t.oid, b.base FROM bases b JOIN pg_catalog.pg_type t ON t.typbasetype = b.oid)"
+                " UNION ALL SELECT t.oid, b.base FROM bases b JOIN pg_catalog.pg_type t ON t.typbasetype = b.oid),"
+                " casts AS (SELECT castfunc, castsource, casttarget FROM pg_catalog.pg_cast WHERE castcontext = 'i'"
+                " AND castmethod = 'f' AND pg_catalog.has_function_privilege(castfunc, 'execute'))"
                 " SELECT a.attrelid::text, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),"
                 " pg_catalog.format_type(b.base, NULL), (a.attnotnull OR (t.typtype = 'd' AND t.typnotnull))::int,"
                 " (a.attgenerated <> '' OR a.attidentity = 'a')::int,"
@@ -146,14 +135,20 @@ static const struct so_str COLUMNS =
                 " WHEN a.attidentity = 'd' THEN pg_catalog.format('nextval(%L)', pg_catalog.pg_get_serial_sequence("
                 "pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname))"
                 " WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,"
-                " s.description, a.attnum::text, t.typname,"
-                " oj.castfunc::pg_catalog.regproc, ij.castfunc::pg_catalog.regproc, it.castfunc::pg_catalog.regproc"
+                " s.description, a.attnum::text, t.typname, oj.castfunc::pg_catalog.regproc,"
+                " ij.castfunc::pg_catalog.regproc, it.castfunc::pg_catalog.regproc"
                 " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
                 " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                 " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN bases b ON b.oid = t.oid"
+                " LEFT JOIN casts oj ON t.typtype = 'd' AND oj.castsource = t.oid"
+                " AND oj.casttarget = 'pg_catalog.json'::pg_catalog.regtype"
+                " LEFT JOIN casts ij ON t.typtype = 'd' AND ij.casttarget = t.oid"
+                " AND ij.castsource = 'pg_catalog.json'::pg_catalog.regtype"
+                " LEFT JOIN casts it ON t.typtype = 'd' AND it.casttarget = t.oid"
+                " AND it.castsource = 'pg_catalog.text'::pg_catalog.regtype"
                 " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
                 " LEFT JOIN pg_catalog.pg_description s ON s.objoid = a.attrelid AND s.objsubid = a.attnum"
-                " AND s.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass" CAST_TO_JSON CAST_FROM_JSON CAST_FROM_TEXT
+                " AND s.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass"
                 " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r','p','v','m','f') AND NOT c.relispartition"
                 " AND n.nspname NOT IN ('pg_catalog','information_schema','pg_toast')"
                 " ORDER BY a.attrelid, a.attnum");

@@ -135,10 +135,7 @@ static inline void office_open(struct office *o)
     must(so_snapshot_new(c, NULL, &o->snapshot, &err), &err);
 }
 
-static inline void office_close(struct office *o)
-{
-    so_snapshot_unref(o->snapshot);
-}
+static inline void office_close(struct office *o) { so_snapshot_unref(o->snapshot); }
 
 /* request: "GET clients?select=id"; accept, prefer and body may be NULL. */
 static inline int office_ask(struct office *o, const char *request, const char *accept, const char *prefer, const char *body,
