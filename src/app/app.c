@@ -1,5 +1,6 @@
 /* app.c: open and reload: schema files -> migration -> catalog -> snapshot. */
 #include "app/internal.h"
+#include "app/tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +25,6 @@ struct migration {
     bool is_foreign; /* the tables are somebody else's: nothing is planned */
 };
 
-static int read_tables(const struct so_config *c, struct so_conn *conn, struct so_catalog **out, struct so_err *err)
-{
-    return c->is_postgres ? so_catalog_read_pg(conn, c->schemas, c->schema_count, out, err)
-                          : so_catalog_read(conn, out, err);
-}
-
 static int refuse(const struct so_plan *plan, struct so_err *err)
 {
     const struct so_step *first = &plan->steps[0];
@@ -53,7 +48,7 @@ static int plan_and_apply(struct migration *m, struct so_conn *conn, bool apply,
     struct so_catalog *catalog = NULL;
     struct so_plan plan = {0};
     so_arena_init(&arena, PLAN_MEMORY_MAX);
-    int rc = read_tables(m->config, conn, &catalog, err);
+    int rc = so_app_read_tables(m->config, conn, &catalog, err);
     if (rc == SO_OK)
         rc = so_migrate_plan(m->model, catalog, conn, &arena, &plan, err);
     m->is_foreign = plan.is_foreign;
@@ -140,7 +135,7 @@ static int read_catalog(struct so_app *app, const struct so_model *model, struct
     if (!app->config->is_postgres) /* which has proved them when it made its policies */
         rc = so_model_check(model, conn, err);
     if (rc == SO_OK)
-        rc = read_tables(app->config, conn, out, err);
+        rc = so_app_read_tables(app->config, conn, out, err);
     so_db_reader_give(app->db, conn);
     return rc;
 }
@@ -177,6 +172,8 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
         rc = migrate(app, model, err);
     if (rc == SO_OK)
         rc = log_tables(app, model, err);
+    if (rc == SO_OK)
+        model->is_applied = app->config->is_postgres && !app->is_foreign;
     if (rc == SO_OK)
         rc = read_catalog(app, model, &catalog, err);
     if (rc == SO_OK)

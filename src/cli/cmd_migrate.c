@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/config.h"
+#include "app/tables.h"
 #include "cli/cli.h"
 #include "core/fs.h"
 #include "model/migrate.h"
@@ -59,12 +59,6 @@ static void print_plan(const struct so_plan *plan)
     }
 }
 
-static int read_tables(const struct so_config *c, struct so_conn *conn, struct so_catalog **out, struct so_err *err)
-{
-    return c->is_postgres ? so_catalog_read_pg(conn, c->schemas, c->schema_count, out, err)
-                          : so_catalog_read(conn, out, err);
-}
-
 /* On the writer, so that plan and apply see the same database. */
 static int run(void *arg, struct so_conn *conn, struct so_err *err)
 {
@@ -74,7 +68,7 @@ static int run(void *arg, struct so_conn *conn, struct so_err *err)
     struct so_plan plan = {0};
     size_t rows = 0;
     so_arena_init(&arena, MEMORY_MAX);
-    int rc = read_tables(r->config, conn, &catalog, err);
+    int rc = so_app_read_tables(r->config, conn, &catalog, err);
     if (rc == SO_OK)
         rc = so_migrate_plan(r->model, catalog, conn, &arena, &plan, err);
     if (rc == SO_OK && r->as_json)
@@ -89,7 +83,7 @@ static int run(void *arg, struct so_conn *conn, struct so_err *err)
         so_catalog_unref(catalog);
         catalog = NULL;
         if (rc == SO_OK && r->seed)
-            rc = read_tables(r->config, conn, &catalog, err);
+            rc = so_app_read_tables(r->config, conn, &catalog, err);
         if (rc == SO_OK && r->seed)
             rc = so_seed_load(r->config->dir, r->model, catalog, conn, &rows, err);
         if (rc == SO_OK && rows > 0)

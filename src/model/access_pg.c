@@ -5,7 +5,7 @@
  *   service                          everything, to service_role, which so needs no BYPASSRLS, a superuser's to give
  *
  * Every role has the privileges, and the policies decide, so that the answers are those of SQLite: no rows, where a missing
- * privilege would be an error.  A table without x-policies is closed: others than the service role have no privilege on it.
+ * privilege would be an error.  A table without x-policies has none but the service's: it is closed.
  * The owner is not forced under the policies: no request is made as the owner, but functions that are "definer" are. */
 #include "model/pg_model.h"
 #include "model/policy.h"
@@ -61,12 +61,9 @@ static void put_make(struct so_buf *b, const struct so_table *table)
     so_buf_lit(b, "ALTER TABLE ");
     so_sql_put_name(b, table->name);
     so_buf_lit(b, " ENABLE ROW LEVEL SECURITY");
-    so_buf_puts(b, table->has_policies ? ";\nGRANT SELECT, INSERT, UPDATE, DELETE ON " : ";\nREVOKE ALL ON ");
-    so_sql_put_name(b, table->name);
-    so_buf_puts(b, table->has_policies ? " TO anon, authenticated" : " FROM PUBLIC, anon, authenticated");
     so_buf_lit(b, ";\nGRANT SELECT, INSERT, UPDATE, DELETE ON ");
     so_sql_put_name(b, table->name);
-    so_buf_lit(b, " TO service_role");
+    so_buf_lit(b, " TO anon, authenticated, service_role");
     put_head(b, table, "service", "ALL");
     so_buf_lit(b, " TO service_role USING (true) WITH CHECK (true)");
     for (size_t i = 0; i < SO_CMD_COUNT; i++)

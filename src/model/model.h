@@ -125,6 +125,7 @@ struct so_model {
     size_t table_count;
     struct so_map by_name; /* -> struct so_table */
     bool realtime;         /* changes are logged; true unless the owner says otherwise right after loading */
+    bool is_applied;       /* the database's own policies are those of the files (PostgreSQL); told by the owner, too */
     int refs;              /* private */
 };
 

@@ -1,11 +1,12 @@
 /* routine_pg.c: functions/NAME.sql as functions of the database: the same statement, its parameters as $1, $2, ...
  *
- *   params      arguments of those names; what is not required is NULL when it is left out
+ *   params      arguments of those names; what is not required is its default, or NULL, when left out
  *   returns     "books[]" SETOF books; a list of objects TABLE(...), of values SETOF; one object OUT arguments; or a value
  *   security    invoker: the caller's policies hold; definer: the owner's rights, and no policy
  *   volatility  read: STABLE, so it may be called with GET; write: VOLATILE
  *   roles       who may execute it, besides service_role */
 #include "db/identity.h"
+#include "model/fields.h"
 #include "model/pg_model.h"
 #include "model/sql_text.h"
 
@@ -41,15 +42,30 @@ static void order_args(const struct so_function *f, size_t *order)
                 order[count++] = i;
 }
 
-static void put_args(struct so_buf *b, const struct so_function *f, const size_t *order)
+/* The file's "default", else NULL. */
+static int put_default(struct so_pg_planner *p, struct so_buf *b, const struct so_function_column *arg)
 {
-    for (size_t i = 0; i < f->arg_count; i++) {
+    struct so_field_rule rule = {.type = arg->type, .default_pg = SO_STR("NULL")};
+    const struct so_json *value = so_json_get(arg->schema, SO_STR("default"));
+    int rc = value == NULL ? SO_OK : so_default_constant(value, p->base.arena, &rule, p->base.err);
+    so_buf_printf(b, " DEFAULT %.*s", SO_STR_ARG(rule.default_pg));
+    return rc;
+}
+
+static int put_args(struct so_pg_planner *p, struct so_buf *b, const struct so_function *f, const size_t *order)
+{
+    int rc = SO_OK;
+    for (size_t i = 0; rc == SO_OK && i < f->arg_count; i++) {
+        const struct so_function_column *arg = &f->args[order[i]];
         so_buf_puts(b, i == 0 ? "" : ", ");
-        so_sql_put_name(b, f->args[order[i]].name);
-        so_buf_printf(b, " %s%s", so_pg_type(f->args[order[i]].type), is_required(f, order[i]) ? "" : " DEFAULT NULL");
+        so_sql_put_name(b, arg->name);
+        so_buf_printf(b, " %s", so_pg_type(arg->type));
+        if (!is_required(f, order[i]))
+            rc = put_default(p, b, arg);
     }
     if (f->returns == SO_RETURNS_ROW)
         put_columns(b, f, f->arg_count > 0 ? ", " : "", "OUT ");
+    return rc;
 }
 
 static void put_returns(struct so_buf *b, const struct so_function *f)
@@ -123,14 +139,15 @@ static int put_make(struct so_pg_planner *p, struct so_buf *b, const struct so_f
     so_buf_lit(b, "CREATE FUNCTION ");
     so_sql_put_name(b, f->name);
     so_buf_putc(b, '(');
-    put_args(b, f, order);
+    int rc = put_args(p, b, f, order);
     so_buf_putc(b, ')');
     put_returns(b, f);
     so_buf_printf(b, " LANGUAGE sql %s SECURITY %s SET search_path = ", f->is_write ? "VOLATILE" : "STABLE",
                   f->definer ? "DEFINER" : "INVOKER");
     so_sql_put_name(b, p->schema);
     so_buf_lit(b, " AS " QUOTE "\n");
-    int rc = put_body(p, b, f, order);
+    if (rc == SO_OK)
+        rc = put_body(p, b, f, order);
     so_buf_lit(b, "\n" QUOTE);
     put_rights(b, f, order);
     return rc;

@@ -9,7 +9,6 @@
 // "as" signs that user up at first use (on PostgreSQL, where another service keeps the accounts, it makes a token);
 // "nobody" sends no key.
 import assert from "node:assert/strict";
-import { createHash, createHmac } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -17,20 +16,10 @@ import { fileURLToPath } from "node:url";
 
 import { difference } from "../lib/match.mjs";
 import { freshDatabase, SKIP } from "../lib/postgres.mjs";
+import { JWT_SECRET, makeToken } from "../lib/token.mjs";
 import { makeApp, SERVICE_KEY, Server } from "../lib/server.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const JWT_SECRET = "a secret of the tests, long enough for HS256";
-
-// What another service would sign.  Names in "role:name" are roles of the database.
-function makeToken(as) {
-  const hex = createHash("sha256").update(as).digest("hex");
-  const sub = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
-  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const role = as.startsWith("role:") ? as.slice(5) : "authenticated";
-  const text = `${part({ alg: "HS256", typ: "JWT" })}.${part({ role, sub, exp: Math.floor(Date.now() / 1000) + 3600 })}`;
-  return `${text}.${createHmac("sha256", JWT_SECRET).update(text).digest("base64url")}`;
-}
 
 async function credentials(server, as = "anon") {
   if (as === "nobody") return { key: null };
