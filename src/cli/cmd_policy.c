@@ -102,7 +102,9 @@ static void list_json(const struct so_model *model, struct so_buf *out)
         so_jw_key(&w, model->tables[t]->name);
         so_jw_object(&w);
         for (size_t i = 0; i <= SO_CMD_COUNT; i++) {
-            put_source(&w, so_policy_name(i), policy_of(model->tables[t], i)->source);
+            const struct so_policy *p = policy_of(model->tables[t], i);
+            bool is_unsaid = p->source.n == 0 && p->kind == SO_POLICY_ALLOW; /* a check that nobody wrote */
+            put_source(&w, so_policy_name(i), is_unsaid ? SO_STR("true") : p->source);
         }
         so_jw_end_object(&w);
     }
