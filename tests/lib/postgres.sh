@@ -9,6 +9,7 @@
 #   postgres.sh stop DIR [MODE]             MODE: fast (the default) or immediate, which is as good as a crash
 #   postgres.sh again DIR                   starts it again after a stop
 #   postgres.sh remove DIR                  stops it and deletes DIR
+#   postgres.sh roles URL                   makes the roles of the API, as Supabase has them
 #   postgres.sh have                        exit 0 when this machine has PostgreSQL 15 or later
 #
 # Without fsync unless asked, since nobody pulls the plug in a test.
@@ -81,14 +82,19 @@ standby() {
 
 stop() { (cd / && as_user "$BIN/pg_ctl" stop --silent --wait -D "$1/data" -m "${2:-fast}" >/dev/null); }
 
+# Roles belong to the whole server, and tests that run at once would each make them in their own way.
+roles() {
+    "$BIN/psql" -X -q "$1" -c 'CREATE ROLE anon NOLOGIN; CREATE ROLE authenticated NOLOGIN; CREATE ROLE service_role NOLOGIN BYPASSRLS'
+}
+
 remove() {
     stop "$1" immediate 2>/dev/null || true
     rm -rf "$1"
 }
 
 case "${1:-}" in
-    start | standby | stop | remove) "$@" ;;
+    start | standby | stop | remove | roles) "$@" ;;
     again) launch "$2" ;;
     have) have ;;
-    *) sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
