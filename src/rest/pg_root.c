@@ -12,13 +12,37 @@ static bool sees(const struct so_rest_op *op, uint64_t known_to)
     return op->settings->openapi == SO_OPENAPI_SHOWS_ALL || (known_to & so_plan_role_bit(&op->plan)) != 0;
 }
 
+/* Tables guard themselves when they are asked; those whose policies Socle made from the schema files are known before. */
+static bool may(const struct so_rest_op *op, const struct so_relation *r, enum so_command command)
+{
+    const struct so_entity *e = so_snapshot_entity(op->snapshot, r);
+    if (op->settings->openapi == SO_OPENAPI_SHOWS_ALL || op->who->role == SO_ROLE_SERVICE || e == NULL || e->table == NULL ||
+        !op->snapshot->model->is_applied)
+        return true;
+    return e->table->policies[command].kind != SO_POLICY_DENY;
+}
+
+static bool may_anything(const struct so_rest_op *op, const struct so_relation *r)
+{
+    for (enum so_command command = 0; command < SO_CMD_COUNT; command++)
+        if (may(op, r, command))
+            return true;
+    return false;
+}
+
+static bool is_hidden(const struct so_rest_op *op, const struct so_relation *r, size_t column)
+{
+    const struct so_entity *e = so_snapshot_entity(op->snapshot, r);
+    return e != NULL && so_entity_column_hidden(&e->columns[column], op->who);
+}
+
 /* Relations of the schema that the request names, in the order of their names. */
 static const struct so_relation *next_relation(const struct so_rest_op *op, size_t *i)
 {
     const struct so_catalog *c = op->snapshot->catalog;
     while (*i < c->relation_count) {
         const struct so_relation *r = c->relations[(*i)++];
-        if (so_str_eq(r->schema, op->plan.schema->name) && sees(op, r->known_to))
+        if (so_str_eq(r->schema, op->plan.schema->name) && sees(op, r->known_to) && may_anything(op, r))
             return r;
     }
     return NULL;
@@ -159,12 +183,14 @@ static void put_definition(struct so_jw *w, const struct so_rest_op *op, const s
     so_jw_key(w, SO_STR("required"));
     so_jw_array(w);
     for (size_t i = 0; i < r->column_count; i++)
-        if (r->columns[i].not_null)
+        if (r->columns[i].not_null && !is_hidden(op, r, i))
             so_jw_str(w, r->columns[i].name);
     so_jw_end_array(w);
     so_jw_key(w, SO_STR("properties"));
     so_jw_object(w);
     for (size_t i = 0; i < r->column_count; i++) {
+        if (is_hidden(op, r, i))
+            continue;
         so_jw_key(w, r->columns[i].name);
         so_jw_object(w);
         put_default(w, op, &r->columns[i]);
@@ -219,8 +245,9 @@ static void put_relation_parameters(struct so_jw *w, const struct so_rest_op *op
     so_jw_end_object(w);
     so_jw_end_object(w);
     for (size_t i = 0; i < r->column_count; i++)
-        put_parameter(w, text_of(w, op, "rowFilter.", r->name, ".", r->columns[i].name), r->columns[i].name,
-                      r->columns[i].description, "query");
+        if (!is_hidden(op, r, i))
+            put_parameter(w, text_of(w, op, "rowFilter.", r->name, ".", r->columns[i].name), r->columns[i].name,
+                          r->columns[i].description, "query");
 }
 
 static void put_ref(struct so_jw *w, const struct so_rest_op *op, struct so_str name)
@@ -233,14 +260,16 @@ static void put_ref(struct so_jw *w, const struct so_rest_op *op, struct so_str 
 /* ---- paths ---- */
 
 struct method {
+    enum so_command command;
     const char *name, *status, *description;
     bool filters, has_body;
     const char *parameters; /* names separated by blanks */
 };
-static const struct method READ = {"get", "200", "OK", true, false, "select order range rangeUnit offset limit preferCount"};
-static const struct method WRITES[] = {{"post", "201", "Created", false, true, "select preferPost"},
-                                       {"delete", "204", "No Content", true, false, "preferReturn"},
-                                       {"patch", "204", "No Content", true, true, "preferReturn"}};
+static const struct method READ = {
+    SO_CMD_SELECT, "get", "200", "OK", true, false, "select order range rangeUnit offset limit preferCount"};
+static const struct method WRITES[] = {{SO_CMD_INSERT, "post", "201", "Created", false, true, "select preferPost"},
+                                       {SO_CMD_DELETE, "delete", "204", "No Content", true, false, "preferReturn"},
+                                       {SO_CMD_UPDATE, "patch", "204", "No Content", true, true, "preferReturn"}};
 
 static void put_response(struct so_jw *w, const char *status, const char *description)
 {
@@ -266,7 +295,8 @@ static void put_method(struct so_jw *w, const struct so_rest_op *op, const struc
     so_jw_key(w, SO_STR("parameters"));
     so_jw_array(w);
     for (size_t i = 0; m->filters && i < r->column_count; i++)
-        put_ref(w, op, text_of(w, op, "rowFilter.", r->name, ".", r->columns[i].name));
+        if (!is_hidden(op, r, i))
+            put_ref(w, op, text_of(w, op, "rowFilter.", r->name, ".", r->columns[i].name));
     if (m->has_body)
         put_ref(w, op, named(w, op, "body.", r->name));
     while (so_str_split(&names, ' ', &name))
@@ -280,9 +310,11 @@ static void put_path(struct so_jw *w, const struct so_rest_op *op, const struct 
 {
     so_jw_key(w, named(w, op, "/", r->name));
     so_jw_object(w);
-    put_method(w, op, r, &READ);
+    if (may(op, r, READ.command))
+        put_method(w, op, r, &READ);
     for (size_t i = 0; (r->insertable || r->updatable || r->deletable) && i < COUNT_OF(WRITES); i++)
-        put_method(w, op, r, &WRITES[i]);
+        if (may(op, r, WRITES[i].command))
+            put_method(w, op, r, &WRITES[i]);
     so_jw_end_object(w);
 }
 

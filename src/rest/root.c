@@ -14,10 +14,6 @@ static bool may(const struct so_rest_op *op, const struct so_entity *e, enum so_
 {
     if (command != SO_CMD_SELECT && e->relation->is_view)
         return false;
-    /* What guards itself is asked, when it is read; its policies may be known from the files all the same. */
-    bool is_known = e->table != NULL && e->guards_itself && op->snapshot->model->is_applied;
-    if (is_known && op->who->role != SO_ROLE_SERVICE && e->table->policies[command].kind == SO_POLICY_DENY)
-        return shows_all(op);
     return shows_all(op) || so_entity_policy(e, command, op->who)->kind != SO_POLICY_DENY;
 }
 
