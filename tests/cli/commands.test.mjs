@@ -264,7 +264,7 @@ describe("policy", () => {
     const { out } = policy("list");
     assert.match(out, /^authors\n {2}select {2}true\n {2}insert {2}auth.role\(\) = 'authenticated'\n {2}update {2}\(closed: no policy\)/);
     assert.deepEqual(JSON.parse(policy("list", "--json").out).books, {
-      select: "true", insert: "auth.role() = 'authenticated'", update: "owner_id = auth.uid()", delete: "owner_id = auth.uid()", check: null });
+      select: "true", insert: "auth.role() = 'authenticated'", update: "owner_id = auth.uid()", delete: "owner_id = auth.uid()", check: "true" });
   });
   it("tells the rule and the values that decided", () => {
     const { out } = policy("explain", "--as", "anon", "--body", '{"pages": 5}', "PATCH books?isbn=eq.9780000000001");
