@@ -20,8 +20,8 @@ struct so_column {
     struct so_str description; /* p == NULL when none; so in the other descriptions */
     /* PostgreSQL: the functions behind a domain's casts to and from json and text, as SQL has them; n == 0: none. */
     struct so_str to_json, from_json, from_text;
-    struct so_str type_name;   /* PostgreSQL: the type's own name, "int8", "_text" */
-    uint64_t readable_to;      /* PostgreSQL, logged tables: the roles that may read it: so_catalog_role_bit() */
+    struct so_str type_name; /* PostgreSQL: the type's own name, "int8", "_text" */
+    uint64_t readable_to;    /* PostgreSQL, logged tables: the roles that may read it: so_catalog_role_bit() */
 };
 
 /* A primary key, unique constraint or index. */

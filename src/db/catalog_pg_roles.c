@@ -86,12 +86,12 @@ static int mark_proc(struct so_pg_reading *r, struct so_stmt *st, void *unused)
 }
 
 /* Of logged tables: who may read which columns. */
-static const struct so_str COLUMN_PRIVILEGES = SO_STR_INIT(
-    "SELECT r.rolname, a.attrelid::text, a.attname FROM pg_catalog.pg_trigger g"
-    " JOIN pg_catalog.pg_attribute a ON a.attrelid = g.tgrelid CROSS JOIN pg_catalog.pg_roles r"
-    " WHERE g.tgname = 'socle_log' AND g.tgparentid = 0 AND a.attnum > 0 AND NOT a.attisdropped"
-    " AND r.rolname !~ '^pg_' AND pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')"
-    " AND pg_catalog.has_column_privilege(r.oid, a.attrelid, a.attnum, 'SELECT')");
+static const struct so_str COLUMN_PRIVILEGES =
+    SO_STR_INIT("SELECT r.rolname, a.attrelid::text, a.attname FROM pg_catalog.pg_trigger g"
+                " JOIN pg_catalog.pg_attribute a ON a.attrelid = g.tgrelid CROSS JOIN pg_catalog.pg_roles r"
+                " WHERE g.tgname = 'socle_log' AND g.tgparentid = 0 AND a.attnum > 0 AND NOT a.attisdropped"
+                " AND r.rolname !~ '^pg_' AND pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')"
+                " AND pg_catalog.has_column_privilege(r.oid, a.attrelid, a.attnum, 'SELECT')");
 
 static int mark_column(struct so_pg_reading *r, struct so_stmt *st, void *unused)
 {
