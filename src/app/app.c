@@ -1,5 +1,6 @@
 /* app.c: open and reload: schema files -> migration -> catalog -> snapshot. */
 #include "app/internal.h"
+#include "app/tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,16 +9,20 @@
 #include "core/fs.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "model/logging.h"
+#include "model/logging_pg.h"
 #include "model/migrate.h"
 #include "model/policy.h"
 
-enum { PLAN_MEMORY_MAX = 64 << 20 };
+enum { PLAN_MEMORY_MAX = 64 << 20, LIST_MAX = 1 << 20 };
 
 /* ---- the database fits the schema files ---- */
 
 struct migration {
+    const struct so_config *config;
     const struct so_model *model;
     enum so_app_migrate mode;
+    bool is_foreign; /* the tables are somebody else's: nothing is planned */
 };
 
 static int refuse(const struct so_plan *plan, struct so_err *err)
@@ -37,15 +42,18 @@ static int refuse(const struct so_plan *plan, struct so_err *err)
 }
 
 /* Plans against what is there now; on the writer also applies, in the same transaction. */
-static int plan_and_apply(const struct migration *m, struct so_conn *conn, bool apply, size_t *out_steps, struct so_err *err)
+static int plan_and_apply(struct migration *m, struct so_conn *conn, bool apply, size_t *out_steps, struct so_err *err)
 {
     struct so_arena arena;
     struct so_catalog *catalog = NULL;
     struct so_plan plan = {0};
     so_arena_init(&arena, PLAN_MEMORY_MAX);
-    int rc = so_catalog_read(conn, &catalog, err);
+    int rc = so_app_read_tables(m->config, conn, &catalog, err);
     if (rc == SO_OK)
         rc = so_migrate_plan(m->model, catalog, conn, &arena, &plan, err);
+    m->is_foreign = plan.is_foreign;
+    if (m->is_foreign)
+        plan.step_count = 0;
     if (rc == SO_OK && apply && plan.step_count > 0) {
         bool may = m->mode == SO_MIGRATE_SAFE && plan.losing_count == 0;
         rc = may ? so_migrate_apply(&plan, conn, false, err) : refuse(&plan, err);
@@ -68,7 +76,7 @@ static int migrate_on_writer(void *arg, struct so_conn *conn, struct so_err *err
  * a large database that fits should not wait for that. */
 static int migrate(struct so_app *app, const struct so_model *model, struct so_err *err)
 {
-    struct migration m = {model, app->migrate};
+    struct migration m = {.config = app->config, .model = model, .mode = app->migrate};
     struct so_conn *conn;
     size_t steps = 0;
     int rc = so_db_reader_take(app->db, &conn, err);
@@ -76,7 +84,45 @@ static int migrate(struct so_app *app, const struct so_model *model, struct so_e
         return rc;
     rc = plan_and_apply(&m, conn, false, &steps, err);
     so_db_reader_give(app->db, conn);
+    app->is_foreign = m.is_foreign;
     return rc == SO_OK && steps > 0 ? so_db_migrate(app->db, migrate_on_writer, &m, err) : rc;
+}
+
+static int fit_log(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    return so_logging_pg_fit(conn, *(const struct so_str *)arg, err);
+}
+
+/* "public.books,public.authors": the tables of schema files whose changes are told. */
+static void put_logged(struct so_buf *b, const struct so_config *c, const struct so_model *model)
+{
+    for (size_t i = 0; i < model->table_count; i++)
+        if (so_logging_wanted(model, model->tables[i]))
+            so_buf_printf(b, "%s%.*s.%.*s", b->len > 0 ? "," : "", SO_STR_ARG(c->schemas[0]),
+                          SO_STR_ARG(model->tables[i]->name));
+}
+
+/* PostgreSQL: which tables have the log's triggers.  A database of somebody else's is left alone, unless the setting names
+ * its tables. */
+static int log_tables(struct so_app *app, const struct so_model *model, struct so_err *err)
+{
+    const struct so_config *c = app->config;
+    bool is_asked = c->realtime && c->realtime_tables != NULL && c->realtime_tables[0] != '\0';
+    bool is_ours = !app->is_foreign && model->table_count > 0;
+    if (!c->is_postgres || !(is_asked || is_ours))
+        return SO_OK;
+    struct so_buf list;
+    so_buf_init(&list, LIST_MAX);
+    if (is_asked)
+        so_buf_puts(&list, c->realtime_tables);
+    else
+        put_logged(&list, c, model);
+    int rc = so_buf_check(&list, "the list of logged tables", err);
+    struct so_str text = so_buf_str(&list);
+    if (rc == SO_OK)
+        rc = so_db_migrate(app->db, fit_log, &text, err);
+    so_buf_deinit(&list);
+    return rc;
 }
 
 /* Also makes sure that every policy and default of the model means something to the tables as they are. */
@@ -86,14 +132,10 @@ static int read_catalog(struct so_app *app, const struct so_model *model, struct
     int rc = so_db_reader_take(app->db, &conn, err);
     if (rc != SO_OK)
         return rc;
-    const struct so_config *c = app->config;
-    if (c->is_postgres) {
-        rc = so_catalog_read_pg(conn, c->schemas, c->schema_count, out, err);
-    } else {
+    if (!app->config->is_postgres) /* which has proved them when it made its policies */
         rc = so_model_check(model, conn, err);
-        if (rc == SO_OK)
-            rc = so_catalog_read(conn, out, err);
-    }
+    if (rc == SO_OK)
+        rc = so_app_read_tables(app->config, conn, out, err);
     so_db_reader_give(app->db, conn);
     return rc;
 }
@@ -126,8 +168,12 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     int rc = so_model_load(app->config->dir, &model, err);
     if (rc == SO_OK)
         model->realtime = app->config->realtime;
-    if (rc == SO_OK && !app->config->is_postgres) /* there the tables are as they are */
+    if (rc == SO_OK)
         rc = migrate(app, model, err);
+    if (rc == SO_OK)
+        rc = log_tables(app, model, err);
+    if (rc == SO_OK)
+        model->is_applied = app->config->is_postgres && !app->is_foreign;
     if (rc == SO_OK)
         rc = read_catalog(app, model, &catalog, err);
     if (rc == SO_OK)
@@ -242,7 +288,8 @@ static struct so_rest_settings rest_settings(const struct so_config *c)
         .pg = {.extra_search_path = c->search_path,
                .extra_search_path_count = c->search_path_count,
                .anon_role = text_of(c->db_anon_role),
-               .pre_request = text_of(c->db_pre_request)},
+               .pre_request = text_of(c->db_pre_request),
+               .app_settings = c->app_settings},
     };
 }
 
@@ -267,10 +314,13 @@ static struct so_realtime_settings realtime_settings(const struct so_config *c)
 static int open_feed(struct so_app *app, struct so_err *err)
 {
     enum { POLL_MS = 500 }; /* for what other programs write */
+    const struct so_config *c = app->config;
     const struct so_feed_options options = {
-        .keep_rows = app->config->log_keep_rows,
-        .keep_seconds = app->config->log_keep_s,
+        .keep_rows = c->log_keep_rows,
+        .keep_seconds = c->log_keep_s,
         .poll_ms = POLL_MS,
+        .listen_url = c->is_postgres ? c->database_url : NULL,
+        .anon_role = text_of(c->db_anon_role),
     };
     return so_feed_open(app->db, &options, &app->feed, err);
 }
@@ -311,7 +361,7 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         rc = so_auth_open(app->db, &auth, &app->auth, err);
     if (rc == SO_OK)
         rc = make_snapshot(app, &app->snapshot, &app->access, err);
-    if (rc == SO_OK && config->realtime && !config->is_postgres) /* it follows SQLite's writer */
+    if (rc == SO_OK && config->realtime)
         rc = open_feed(app, err);
     const struct so_realtime_settings realtime = realtime_settings(config);
     if (rc == SO_OK)
@@ -356,7 +406,7 @@ static int seed(void *arg, struct so_conn *conn, struct so_err *err)
 int so_app_seed(struct so_app *app, size_t *out_rows, struct so_err *err)
 {
     struct seeding s = {app, 0};
-    if (app->config->is_postgres) { /* its rows are its own */
+    if (app->is_foreign) { /* and so are the rows */
         *out_rows = 0;
         return SO_OK;
     }
@@ -427,12 +477,11 @@ int so_app_look_at_keys(struct so_app *app, bool *out_changed, struct so_err *er
 void so_app_closed_tables(const struct so_app *app, struct so_buf *out)
 {
     const struct so_catalog *catalog = app->snapshot->catalog;
-    if (app->config->is_postgres) /* there the policies are the database's */
-        return;
     for (size_t i = 0; i < catalog->relation_count; i++) {
         const struct so_relation *relation = catalog->relations[i];
         const struct so_table *table = so_model_find(app->snapshot->model, relation->name);
-        if (relation->internal || (table != NULL && table->has_policies))
+        bool closes_itself = app->config->is_postgres && (table == NULL || app->is_foreign); /* by the database's policies */
+        if (relation->internal || closes_itself || (table != NULL && table->has_policies))
             continue;
         so_buf_printf(out, "%s%.*s", out->len > 0 ? ", " : "", SO_STR_ARG(relation->name));
     }

@@ -125,6 +125,8 @@ const struct so_setting so_settings[] = {
      "PEM file of authorities whose certificates are trusted besides the system's, for mail and calls to other servers"},
     {"SOCLE_REALTIME", NULL, FLAG, false, AT(realtime), 0, 0, "true", NULL,
      "log every change of the tables, so that subscribers hear of it; false: no log, and no triggers"},
+    {"SOCLE_REALTIME_TABLES", NULL, TEXT, false, AT(realtime_tables), 0, 0, NULL, NULL,
+     "PostgreSQL: tables of a database without schema files that get the log's triggers: \"a, s.b\", or \"publication\""},
     {"SOCLE_LOG_KEEP_ROWS", NULL, COUNT, false, AT(log_keep_rows), 1, INT64_MAX, "100000", NULL,
      "changes that the log keeps at most, for clients who come back"},
     {"SOCLE_LOG_KEEP_SECONDS", NULL, COUNT, false, AT(log_keep_s), 1, INT32_MAX, "86400", NULL,
@@ -235,7 +237,7 @@ static int load_env_file(struct so_config *c, struct so_map *values, struct so_e
 
 /* ---- finding a value ---- */
 
-static const char *find_in(const struct so_map *values, const char *name)
+const char *so_config_get(const struct so_map *values, const char *name)
 {
     const char *value = getenv(name);
     if (value == NULL)
@@ -249,7 +251,7 @@ static int read_secret_file(struct so_config *c, const struct so_map *values, co
 {
     char file_name[80];
     snprintf(file_name, sizeof(file_name), "%s_FILE", name);
-    const char *path = find_in(values, file_name);
+    const char *path = so_config_get(values, file_name);
     if (path == NULL)
         return SO_OK;
     struct so_buf text;
@@ -271,7 +273,7 @@ static const char *find_alias(const struct so_map *values, const char *aliases)
     char name[80];
     while (so_str_split(&rest, '|', &alias)) {
         snprintf(name, sizeof(name), "%.*s", SO_STR_ARG(alias));
-        const char *value = find_in(values, name);
+        const char *value = so_config_get(values, name);
         if (value != NULL)
             return value;
     }
@@ -281,7 +283,7 @@ static const char *find_alias(const struct so_map *values, const char *aliases)
 int so_config_find(struct so_config *c, const struct so_map *values, const char *name, const char *alias, bool secret,
                    const char **out, struct so_err *err)
 {
-    *out = find_in(values, name);
+    *out = so_config_get(values, name);
     if (*out == NULL && secret) {
         int rc = read_secret_file(c, values, name, out, err);
         if (rc != SO_OK)
@@ -470,6 +472,8 @@ static int load(struct so_config *c, struct so_err *err)
     }
     if (rc == SO_OK)
         rc = so_config_load_providers(c, &values, err);
+    if (rc == SO_OK)
+        rc = so_config_load_pgrst(c, &values, err);
     if (rc == SO_OK)
         rc = derive_paths(c, err);
     if (rc == SO_OK)

@@ -32,8 +32,9 @@ struct so_config {
     bool is_postgres;                              /* database_url is one of PostgreSQL's; database_path then is it, too */
     const struct so_str *schemas, *search_path;    /* the lists of these two */
     size_t schema_count, search_path_count;
-    const char *db_anon_role, *db_pre_request; /* NULL when not set; PostgreSQL */
-    const char *db_read_url, *db_channel;      /* NULL when not set; PostgreSQL */
+    const char *db_anon_role, *db_pre_request;  /* NULL when not set; PostgreSQL */
+    const char *db_read_url, *db_channel;       /* NULL when not set; PostgreSQL */
+    const struct so_proc_setting *app_settings; /* that every transaction has: app.settings.NAME; PostgreSQL */
     int64_t db_pool;
     bool db_prepared;
 
@@ -70,6 +71,7 @@ struct so_config {
     /* realtime */
     bool realtime;
     int64_t log_keep_rows, log_keep_s;
+    const char *realtime_tables; /* NULL when not set; PostgreSQL */
 
     /* limits */
     int64_t threads, workers, body_max, reply_max, connections_max;

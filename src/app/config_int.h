@@ -30,6 +30,8 @@ extern const size_t so_setting_count;
  * names; then `alias` ("A|B"; may be NULL).  *out is NULL when it is not set. */
 int so_config_find(struct so_config *c, const struct so_map *values, const char *name, const char *alias, bool secret,
                    const char **out, struct so_err *err) SO_MUST_CHECK;
+/* Of the environment or .env; NULL when it is not set or empty. */
+const char *so_config_get(const struct so_map *values, const char *name);
 /* true, false, 1, 0, yes, no, on, off */
 bool so_config_flag(const char *text, bool *out) SO_MUST_CHECK;
 
@@ -40,5 +42,8 @@ struct so_config_shown {
 
 /* SOCLE_AUTH_PROVIDERS, and the settings of each: fills providers and shown. */
 int so_config_load_providers(struct so_config *c, const struct so_map *values, struct so_err *err) SO_MUST_CHECK;
+
+/* PGRST_APP_SETTINGS_*, PGRST_DB_CHANNEL_ENABLED, and what is refused (config_pgrst.c). */
+int so_config_load_pgrst(struct so_config *c, const struct so_map *values, struct so_err *err) SO_MUST_CHECK;
 
 #endif

@@ -31,6 +31,7 @@ struct so_app_loop {
 struct so_app {
     const struct so_config *config;
     enum so_app_migrate migrate;
+    bool is_foreign; /* PostgreSQL: the tables are not ours to change */
     struct so_db *db;
     struct so_auth *auth;
     struct so_mailer *smtp, *catcher; /* one of them, or none */

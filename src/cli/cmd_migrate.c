@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/config.h"
+#include "app/tables.h"
 #include "cli/cli.h"
 #include "core/fs.h"
 #include "model/migrate.h"
@@ -68,7 +68,7 @@ static int run(void *arg, struct so_conn *conn, struct so_err *err)
     struct so_plan plan = {0};
     size_t rows = 0;
     so_arena_init(&arena, MEMORY_MAX);
-    int rc = so_catalog_read(conn, &catalog, err);
+    int rc = so_app_read_tables(r->config, conn, &catalog, err);
     if (rc == SO_OK)
         rc = so_migrate_plan(r->model, catalog, conn, &arena, &plan, err);
     if (rc == SO_OK && r->as_json)
@@ -83,7 +83,7 @@ static int run(void *arg, struct so_conn *conn, struct so_err *err)
         so_catalog_unref(catalog);
         catalog = NULL;
         if (rc == SO_OK && r->seed)
-            rc = so_catalog_read(conn, &catalog, err);
+            rc = so_app_read_tables(r->config, conn, &catalog, err);
         if (rc == SO_OK && r->seed)
             rc = so_seed_load(r->config->dir, r->model, catalog, conn, &rows, err);
         if (rc == SO_OK && rows > 0)
@@ -105,17 +105,24 @@ static int look(struct request *r, struct so_db *db, struct so_err *err)
     return rc;
 }
 
+/* Of the database's file. */
+static int make_folder(const char *path, struct so_err *err)
+{
+    struct so_buf folder;
+    so_buf_init(&folder, 8192);
+    so_buf_put(&folder, path, (size_t)(strrchr(path, '/') - path));
+    int rc = folder.len == 0 ? SO_OK : so_fs_make_directories(so_buf_cstr(&folder), 0700, err);
+    so_buf_deinit(&folder);
+    return rc;
+}
+
 static int with_database(struct request *r, struct so_err *err)
 {
     struct so_db *db = NULL;
-    const char *slash = strrchr(r->config->database_path, '/');
-    struct so_buf folder;
-    so_buf_init(&folder, 8192);
-    so_buf_put(&folder, r->config->database_path, (size_t)(slash - r->config->database_path));
-    int rc = folder.len == 0 ? SO_OK : so_fs_make_directories(so_buf_cstr(&folder), 0700, err);
-    so_buf_deinit(&folder);
+    const struct so_config *c = r->config;
+    int rc = c->is_postgres ? SO_OK : make_folder(c->database_path, err);
     /* A server may have the database: to look at it needs no writer, unless there is nothing to look at yet. */
-    bool looks = strcmp(r->action, "apply") != 0 && so_fs_exists(r->config->database_path);
+    bool looks = strcmp(r->action, "apply") != 0 && (c->is_postgres || so_fs_exists(c->database_path));
     const struct so_db_options options = {.read_only = looks, .alone = !looks};
     if (rc == SO_OK)
         rc = so_db_open(r->config->database_path, &options, &db, err);

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/config.h"
+#include "app/tables.h"
 #include "cli/cli.h"
 #include "model/policy.h"
 #include "rest/why.h"
@@ -32,10 +32,10 @@ static int open_snapshot(struct opened *o, struct so_err *err)
     struct so_model *model = NULL;
     struct so_catalog *catalog = NULL;
     int rc = so_model_load(o->config.dir, &model, err);
-    if (rc == SO_OK)
+    if (rc == SO_OK && !o->config.is_postgres) /* which proves them when they are made */
         rc = so_model_check(model, o->conn, err);
     if (rc == SO_OK)
-        rc = so_catalog_read(o->conn, &catalog, err);
+        rc = so_app_read_tables(&o->config, o->conn, &catalog, err);
     if (rc == SO_OK)
         return so_snapshot_new(catalog, model, &o->snapshot, err);
     so_model_unref(model);
@@ -102,7 +102,9 @@ static void list_json(const struct so_model *model, struct so_buf *out)
         so_jw_key(&w, model->tables[t]->name);
         so_jw_object(&w);
         for (size_t i = 0; i <= SO_CMD_COUNT; i++) {
-            put_source(&w, so_policy_name(i), policy_of(model->tables[t], i)->source);
+            const struct so_policy *p = policy_of(model->tables[t], i);
+            bool is_unsaid = p->source.n == 0 && p->kind == SO_POLICY_ALLOW; /* a check that nobody wrote */
+            put_source(&w, so_policy_name(i), is_unsaid ? SO_STR("true") : p->source);
         }
         so_jw_end_object(&w);
     }
@@ -271,6 +273,11 @@ static int explain(const struct question *q, const char *dir, struct so_buf *out
     const struct so_rest_settings settings = {.body_max = OUT_MAX};
     so_arena_init(&arena, MEMORY_MAX);
     int rc = open_app(dir, &o, err);
+    if (rc == SO_OK && o.config.is_postgres) {
+        rc = so_fail(err, SO_EINVAL,
+                     "explain runs the policies itself, which PostgreSQL does not let it: they are the server's");
+        so_err_hint(err, "`socle policy list` shows them");
+    }
     if (rc == SO_OK)
         rc = identify(o.conn, q->who, q->claims, &arena, &who, err);
     if (rc == SO_OK)

@@ -18,6 +18,10 @@ struct so_column {
     struct so_str default_sql; /* {NULL,0} when there is none */
     struct so_str base;        /* PostgreSQL: of a domain the type below it, else `declared` without its length */
     struct so_str description; /* p == NULL when none; so in the other descriptions */
+    /* PostgreSQL: the functions behind a domain's casts to and from json and text, as SQL has them; n == 0: none. */
+    struct so_str to_json, from_json, from_text;
+    struct so_str type_name; /* PostgreSQL: the type's own name, "int8", "_text" */
+    uint64_t readable_to;    /* PostgreSQL, logged tables: the roles that may read it: so_catalog_role_bit() */
 };
 
 /* A primary key, unique constraint or index. */
@@ -67,6 +71,7 @@ struct so_relation {
     const struct so_computed *const *computed;
     size_t computed_count;
     uint64_t known_to; /* the roles that may know of it: so_catalog_role_bit() */
+    bool logged;       /* PostgreSQL: its changes are written into a log (model/logging_pg.h) */
     bool internal;     /* never served: Socle's own ("_socle_...", "auth_..."), and what is in no served schema */
 };
 
@@ -95,6 +100,14 @@ struct so_proc {
     const struct so_proc *next; /* of the same name: overloads, fewest parameters first */
 };
 
+/* An aggregate that makes a media type of rows (PostgreSQL). */
+struct so_handler {
+    struct so_str schema, name;
+    struct so_str media_type;         /* lower case; "*" "/" "*" is any */
+    const struct so_relation *target; /* whose rows it takes; NULL: any */
+    const struct so_handler *next;
+};
+
 /* What a client names with Accept-Profile and Content-Profile. */
 struct so_schema {
     struct so_str name;
@@ -120,7 +133,9 @@ struct so_catalog {
     size_t schema_count;
     struct so_map timezones; /* that can be asked for; PostgreSQL is asked itself */
     const struct so_role_settings *roles;
-    struct so_str *known_roles; /* what known_to's bits mean */
+    const struct so_handler *handlers; /* those of a relation before those of any rows */
+    struct so_str geojson;             /* PostGIS's function of a row, as SQL has it; n == 0: not there */
+    struct so_str *known_roles;        /* what known_to's bits mean */
     size_t known_role_count;
     const struct so_relation *const *relations; /* sorted by schema and name */
     size_t relation_count;

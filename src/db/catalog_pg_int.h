@@ -39,6 +39,8 @@ int so_pg_positions(struct so_pg_reading *r, struct so_str oid, struct so_str nu
 int so_pg_trace_views(struct so_pg_reading *r) SO_MUST_CHECK;
 /* catalog_pg_procs.c: functions and computed relationships. */
 int so_pg_read_procs(struct so_pg_reading *r) SO_MUST_CHECK;
+/* catalog_pg_media.c: aggregates that make media types. */
+int so_pg_read_handlers(struct so_pg_reading *r) SO_MUST_CHECK;
 /* Adds "name=value" to a list. */
 int so_pg_add_setting(struct so_pg_reading *r, struct so_str line, const struct so_proc_setting **head) SO_MUST_CHECK;
 /* catalog_pg_roles.c: settings and privileges by role, timezones. */

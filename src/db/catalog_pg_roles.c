@@ -85,6 +85,24 @@ static int mark_proc(struct so_pg_reading *r, struct so_stmt *st, void *unused)
     return SO_OK;
 }
 
+/* Of logged tables: who may read which columns. */
+static const struct so_str COLUMN_PRIVILEGES =
+    SO_STR_INIT("SELECT r.rolname, a.attrelid::text, a.attname FROM pg_catalog.pg_trigger g"
+                " JOIN pg_catalog.pg_attribute a ON a.attrelid = g.tgrelid CROSS JOIN pg_catalog.pg_roles r"
+                " WHERE g.tgname = 'socle_log' AND g.tgparentid = 0 AND a.attnum > 0 AND NOT a.attisdropped"
+                " AND r.rolname !~ '^pg_' AND pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')"
+                " AND pg_catalog.has_column_privilege(r.oid, a.attrelid, a.attnum, 'SELECT')");
+
+static int mark_column(struct so_pg_reading *r, struct so_stmt *st, void *unused)
+{
+    (void)unused;
+    struct so_relation *relation = so_pg_find_relation(r, so_stmt_text(st, 1));
+    const struct so_column *column = relation == NULL ? NULL : so_relation_column(relation, so_stmt_text(st, 2));
+    if (column != NULL)
+        ((struct so_column *)so_pg_own(column))->readable_to |= so_catalog_role_bit(r->catalog, so_stmt_text(st, 0));
+    return SO_OK;
+}
+
 static int read_privileges(struct so_pg_reading *r)
 {
     r->catalog->known_roles = so_alloc_array(r->arena, KNOWN_ROLES_MAX, sizeof(struct so_str));
@@ -93,6 +111,8 @@ static int read_privileges(struct so_pg_reading *r)
     int rc = so_pg_each_row(r, MEMBERSHIPS, add_known_role, NULL);
     if (rc == SO_OK)
         rc = so_pg_each_row(r, RELATION_PRIVILEGES, mark_relation, NULL);
+    if (rc == SO_OK)
+        rc = so_pg_each_row(r, COLUMN_PRIVILEGES, mark_column, NULL);
     return rc == SO_OK ? so_pg_each_row(r, PROC_PRIVILEGES, mark_proc, NULL) : rc;
 }
 

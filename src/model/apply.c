@@ -7,6 +7,7 @@
  * Indexes and triggers that were made by hand on a table that is rebuilt are read before it and made again after it. */
 #include "model/logging.h"
 #include "model/migrate.h"
+#include "model/pg_model.h"
 
 static const char BOOKKEEPING[] =
     "CREATE TABLE IF NOT EXISTS _socle_tables (name TEXT PRIMARY KEY) WITHOUT ROWID;"
@@ -175,6 +176,8 @@ int so_migrate_apply(const struct so_plan *plan, struct so_conn *conn, bool allo
     if (plan->step_count == 0)
         return SO_OK;
     int rc = allow_data_loss ? SO_OK : check_loss(plan, err);
+    if (plan->is_postgres)
+        return rc == SO_OK ? so_pg_migrate_apply(plan, conn, err) : rc;
     if (rc == SO_OK && drops_tables(plan))
         rc = check_not_enforced(conn, err);
     if (rc == SO_OK)

@@ -2,7 +2,7 @@
  *
  * default_sql is what a statement of ours writes where an insert leaves the column out.  default_ddl says the same to the
  * database itself, for rows that others write; it may only use what SQLite has without us, so now() is spelt with strftime.
- */
+ * default_pg is PostgreSQL's, which can do both: a text has there the form that it has here. */
 #include "model/fields.h"
 #include "model/sql_text.h"
 #include "json/write.h"
@@ -16,26 +16,41 @@
     "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' || "             \
     "substr('89AB', (random() & 3) + 1, 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
 
+#define PG_NOW_TEXT  "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US+00:00')"
+#define PG_DATE      "(now() AT TIME ZONE 'UTC')::date"
+#define PG_TIME      "(now() AT TIME ZONE 'UTC')::time"
+#define PG_DATE_TEXT "(now() AT TIME ZONE 'UTC')::date::text"
+#define PG_TIME_TEXT "to_char(now() AT TIME ZONE 'UTC', 'HH24:MI:SS.US')"
+
 #define TYPE(name) (1u << SO_TYPE_##name)
 
 static const struct known {
     const char *word;
     unsigned types; /* bits of the column types that this row is for */
-    const char *sql, *ddl;
+    const char *sql, *ddl, *pg;
 } KNOWN[] = {
-    {"now()", TYPE(TIMESTAMPTZ) | TYPE(TEXT), "so_now()", DDL_NOW},
-    {"now()", TYPE(DATE), "substr(so_now(), 1, 10)", DDL_DATE},
-    {"now()", TYPE(TIME), "substr(so_now(), 12, 15)", DDL_TIME},
-    {"current_timestamp", TYPE(TIMESTAMPTZ) | TYPE(TEXT), "so_now()", DDL_NOW},
-    {"current_date", TYPE(DATE) | TYPE(TEXT), "substr(so_now(), 1, 10)", DDL_DATE},
-    {"current_time", TYPE(TIME) | TYPE(TEXT), "substr(so_now(), 12, 15)", DDL_TIME},
-    {"gen_random_uuid()", TYPE(UUID) | TYPE(TEXT), "so_uuid()", RANDOM_UUID},
-    {"uuid()", TYPE(UUID) | TYPE(TEXT), "so_uuid()", RANDOM_UUID},
-    {"uuid_generate_v4()", TYPE(UUID) | TYPE(TEXT), "so_uuid()", RANDOM_UUID},
-    {"auth.uid()", TYPE(UUID) | TYPE(TEXT), ":auth_uid", NULL},
-    {"auth.role()", TYPE(TEXT), ":auth_role", NULL},
-    {"auth.jwt()", TYPE(JSON) | TYPE(TEXT), ":auth_jwt", NULL},
-    {"auth.email()", TYPE(TEXT), "(:auth_jwt ->> 'email')", NULL},
+    {"now()", TYPE(TIMESTAMPTZ), "so_now()", DDL_NOW, "now()"},
+    {"now()", TYPE(TEXT), "so_now()", DDL_NOW, PG_NOW_TEXT},
+    {"now()", TYPE(DATE), "substr(so_now(), 1, 10)", DDL_DATE, PG_DATE},
+    {"now()", TYPE(TIME), "substr(so_now(), 12, 15)", DDL_TIME, PG_TIME},
+    {"current_timestamp", TYPE(TIMESTAMPTZ), "so_now()", DDL_NOW, "now()"},
+    {"current_timestamp", TYPE(TEXT), "so_now()", DDL_NOW, PG_NOW_TEXT},
+    {"current_date", TYPE(DATE), "substr(so_now(), 1, 10)", DDL_DATE, PG_DATE},
+    {"current_date", TYPE(TEXT), "substr(so_now(), 1, 10)", DDL_DATE, PG_DATE_TEXT},
+    {"current_time", TYPE(TIME), "substr(so_now(), 12, 15)", DDL_TIME, PG_TIME},
+    {"current_time", TYPE(TEXT), "substr(so_now(), 12, 15)", DDL_TIME, PG_TIME_TEXT},
+    {"gen_random_uuid()", TYPE(UUID), "so_uuid()", RANDOM_UUID, "gen_random_uuid()"},
+    {"gen_random_uuid()", TYPE(TEXT), "so_uuid()", RANDOM_UUID, "gen_random_uuid()::text"},
+    {"uuid()", TYPE(UUID), "so_uuid()", RANDOM_UUID, "gen_random_uuid()"},
+    {"uuid()", TYPE(TEXT), "so_uuid()", RANDOM_UUID, "gen_random_uuid()::text"},
+    {"uuid_generate_v4()", TYPE(UUID), "so_uuid()", RANDOM_UUID, "gen_random_uuid()"},
+    {"uuid_generate_v4()", TYPE(TEXT), "so_uuid()", RANDOM_UUID, "gen_random_uuid()::text"},
+    {"auth.uid()", TYPE(UUID), ":auth_uid", NULL, "auth.uid()"},
+    {"auth.uid()", TYPE(TEXT), ":auth_uid", NULL, "auth.uid()::text"},
+    {"auth.role()", TYPE(TEXT), ":auth_role", NULL, "auth.role()"},
+    {"auth.jwt()", TYPE(JSON), ":auth_jwt", NULL, "auth.jwt()"},
+    {"auth.jwt()", TYPE(TEXT), ":auth_jwt", NULL, "auth.jwt()::text"},
+    {"auth.email()", TYPE(TEXT), "(:auth_jwt ->> 'email')", NULL, "auth.jwt() ->> 'email'"},
 };
 
 static void set_constant(struct so_field_rule *field, struct so_str sql)
@@ -43,6 +58,9 @@ static void set_constant(struct so_field_rule *field, struct so_str sql)
     field->default_sql = sql;
     field->default_ddl = sql;
     field->default_in_ddl = true;
+    field->default_pg = sql;
+    if (field->type == SO_TYPE_BOOLEAN) /* 1 and 0 on SQLite */
+        field->default_pg = so_str_eq(sql, SO_STR("0")) ? SO_STR("false") : SO_STR("true");
 }
 
 /* ---- default ---- */
@@ -156,6 +174,7 @@ int so_default_expression(struct so_str source, struct so_arena *arena, struct s
             continue;
         field->default_sql = so_str_c(KNOWN[i].sql);
         field->default_in_ddl = KNOWN[i].ddl != NULL;
+        field->default_pg = so_str_c(KNOWN[i].pg);
         field->default_ddl = KNOWN[i].ddl == NULL ? (struct so_str){NULL, 0} : so_str_c(KNOWN[i].ddl);
         return SO_OK;
     }
@@ -166,9 +185,11 @@ int so_default_expression(struct so_str source, struct so_arena *arena, struct s
     rc = so_sql_translate(source, arena, &sql, NULL, err);
     if (rc != SO_OK)
         return rc;
-    if (is_constant(tokens))
+    if (is_constant(tokens)) {
         set_constant(field, sql);
-    else
-        field->default_sql = sql;
-    return SO_OK;
+        return SO_OK;
+    }
+    field->default_sql = sql;
+    field->default_pg = so_arena_printf(arena, "(%.*s)", SO_STR_ARG(source));
+    return field->default_pg.p == NULL ? so_err_oom(err) : SO_OK;
 }

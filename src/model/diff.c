@@ -31,8 +31,9 @@ static bool has_field_nocase(const struct so_table *t, struct so_str name)
 static const struct so_relation *relation_nocase(const struct so_catalog *c, struct so_str name)
 {
     for (size_t i = 0; i < c->relation_count; i++) {
-        if (so_str_eq_nocase(c->relations[i]->name, name))
-            return c->relations[i];
+        const struct so_relation *r = c->relations[i];
+        if (so_str_eq_nocase(r->name, name) && so_catalog_find(c, r->name) == r)
+            return r;
     }
     return NULL;
 }
@@ -86,7 +87,7 @@ static int match_columns(struct so_planner *p, struct so_table_diff *d)
 
 /* ---- what differs ---- */
 
-static bool is_in_key(const struct so_foreign_key *key, const struct so_column *column)
+bool so_key_has(const struct so_foreign_key *key, const struct so_column *column)
 {
     for (size_t i = 0; i < key->column_count; i++) {
         if (key->from_columns[i] == column->index)
@@ -124,7 +125,7 @@ bool so_diff_reference_changed(const struct so_planner *p, const struct so_table
     bool wanted = rule->references_table.n > 0, found = false;
     for (size_t i = 0; i < d->old->out_key_count; i++) {
         const struct so_foreign_key *key = d->old->out_keys[i];
-        if (!is_in_key(key, d->from[field]))
+        if (!so_key_has(key, d->from[field]))
             continue;
         if (!wanted || found || key->column_count != 1 || !so_str_eq(name_after(p, key->to), rule->references_table) ||
             !so_str_eq(column_after(p, key->to, key->to_columns[0]), rule->references_column) ||
@@ -193,13 +194,13 @@ static bool can_be_added(const struct so_field_rule *field)
 static bool can_be_dropped(const struct so_table_diff *d, const struct so_column *column)
 {
     for (size_t i = 0; i < d->old->out_key_count; i++) {
-        if (is_in_key(d->old->out_keys[i], column))
+        if (so_key_has(d->old->out_keys[i], column))
             return false;
     }
     return column->pk == 0 && !column->generated;
 }
 
-static void compare_primary_key(struct so_table_diff *d)
+bool so_diff_primary_key_changed(const struct so_table_diff *d)
 {
     const struct so_index *old = d->old->primary;
     const struct so_table *t = d->table;
@@ -209,8 +210,7 @@ static void compare_primary_key(struct so_table_diff *d)
         const struct so_column *from = d->from[field - t->fields];
         same = from != NULL && from->index == old->columns[i];
     }
-    if (!same)
-        REBUILD(d, "another primary key");
+    return !same;
 }
 
 /* ---- indexes ---- */
@@ -337,8 +337,8 @@ int so_diff_compare(struct so_planner *p, struct so_table_diff *d)
         if (!can_be_dropped(d, d->dropped[i]))
             REBUILD(d, "drop column %.*s", SO_STR_ARG(d->dropped[i]->name));
     }
-    if (d->old != NULL)
-        compare_primary_key(d);
+    if (d->old != NULL && so_diff_primary_key_changed(d))
+        REBUILD(d, "another primary key");
     int rc = compare_indexes(p, d);
     if (rc == SO_OK)
         rc = compare_search(p, d);

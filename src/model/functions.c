@@ -76,6 +76,7 @@ static int read_params(struct reader *r, struct so_function *f, const struct so_
     if (rc == SO_OK && !so_defer(r->arena, free_schema, schema))
         return so_err_oom(r->err);
     f->params = schema;
+    f->params_source = params;
     return rc;
 }
 
@@ -356,6 +357,7 @@ static int read_statement(struct reader *r, struct so_function *f, struct so_str
     if (so_sql_translate_statement(source, r->arena, &statement, &cause) != SO_OK)
         return fail_with(r, f, &cause);
     f->sql = statement.sql;
+    f->source = source;
     int rc = check_kind(r, f, statement.words);
     if (rc == SO_OK)
         rc = collect_names(r, f, statement.words);

@@ -24,7 +24,12 @@ enum so_step_kind {
     SO_STEP_CREATE_SEARCH, /* the full text index of a table's x-search columns */
     SO_STEP_DROP_SEARCH,
     SO_STEP_CREATE_LOGGING, /* the triggers of the change log (logging.h) */
-    SO_STEP_DROP_LOGGING
+    SO_STEP_DROP_LOGGING,
+    /* PostgreSQL's own, whose tables are altered in place: */
+    SO_STEP_PREPARE,       /* roles, auth.uid() and the like */
+    SO_STEP_ALTER_TABLE,   /* a column's type, NOT NULL or default; a key */
+    SO_STEP_CREATE_OBJECT, /* policies, indexes, functions ... : pg_model.h */
+    SO_STEP_DROP_OBJECT
 };
 
 struct so_step {
@@ -37,10 +42,17 @@ struct so_step {
     struct so_str loss; /* "12 rows have a value in books.pages" ; empty when nothing is lost */
 };
 
+struct so_pg_object;
 struct so_plan {
     struct so_step *steps;
     size_t step_count;
     size_t losing_count;
+    /* PostgreSQL's (pg_model.h): */
+    bool is_postgres;
+    bool is_foreign;      /* it has tables of the model, and Socle made none of them: they are somebody else's */
+    struct so_str schema; /* where the tables are */
+    const struct so_pg_object *objects; /* what the book will say */
+    size_t object_count;
 };
 
 /* conn is only read (row counts of what would be dropped).  The plan lives in `arena`.  Tables that were made by hand (not
@@ -54,7 +66,8 @@ int so_migrate_plan(const struct so_model *model, const struct so_catalog *catal
 int so_migrate_apply(const struct so_plan *plan, struct so_conn *conn, bool allow_data_loss,
                      struct so_err *err) SO_MUST_CHECK;
 /* Loads DIR/seed/NAME.json (an array of rows, or .jsonl) into tables that are empty, validated, in the order of references.
- * *out_rows counts them.  The database fits the model already; `catalog` is not asked, and may be NULL. */
+ * *out_rows counts them.  The database fits the model already; `catalog` says where the tables
+ * are on PostgreSQL, and may be NULL on SQLite. */
 int so_seed_load(const char *dir, const struct so_model *model, const struct so_catalog *catalog, struct so_conn *conn,
                  size_t *out_rows, struct so_err *err) SO_MUST_CHECK;
 

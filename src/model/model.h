@@ -29,6 +29,12 @@ struct so_policy {
     struct so_str marked; /* private: sql with the places of guards marked (guard.c); p == NULL without subqueries */
 };
 
+/* Whether the file says it: "check" that is absent is ALLOW without a source. */
+static inline bool so_policy_is_given(const struct so_policy *policy)
+{
+    return policy->kind != SO_POLICY_ALLOW || policy->source.n > 0;
+}
+
 struct so_field_rule {
     struct so_str name;
     enum so_type type;
@@ -42,6 +48,7 @@ struct so_field_rule {
     struct so_str default_sql;
     bool default_in_ddl;       /* the database can apply it by itself: constants, now(), gen_random_uuid() */
     struct so_str default_ddl; /* how CREATE TABLE spells it; {NULL,0} unless default_in_ddl */
+    struct so_str default_pg;  /* how PostgreSQL's does, who asks there, too; {NULL,0} when there is none */
     struct so_str references_table, references_column; /* x-references; empty when none */
     struct so_str on_delete;                           /* "CASCADE", ... in SQL's words; empty: NO ACTION */
     struct so_str renamed_from;                        /* x-renamed-from; empty when none */
@@ -90,6 +97,7 @@ struct so_function_column {
 struct so_function {
     struct so_str name, file, description;
     const struct so_schema *params; /* compiled; NULL: it takes none */
+    const struct so_json *params_source;
     const struct so_function_column *args;
     size_t arg_count;
     enum so_returns returns;
@@ -103,6 +111,7 @@ struct so_function {
     unsigned roles;   /* bit 1u << enum so_role; who may call it, besides the service role */
     bool begins_with; /* WITH (or WITH RECURSIVE) has been taken off the front of sql */
     bool is_recursive;
+    struct so_str source;       /* as written, without comments */
     struct so_str sql;          /* a parameter is two bytes: see sql_text.h, SO_SQL_MARK */
     const struct so_str *names; /* every name in it, unquoted: among them all tables that it can read */
     size_t name_count;
@@ -116,6 +125,7 @@ struct so_model {
     size_t table_count;
     struct so_map by_name; /* -> struct so_table */
     bool realtime;         /* changes are logged; true unless the owner says otherwise right after loading */
+    bool is_applied;       /* the database's own policies are those of the files (PostgreSQL); told by the owner, too */
     int refs;              /* private */
 };
 

@@ -13,13 +13,14 @@
 #include <stdio.h>
 
 #include "model/logging.h"
+#include "model/pg_model.h"
 #include "model/sql_text.h"
 
 enum { SQL_MAX = 4 << 20, LOSS_MAX = 64 * 1024 };
 
 /* ---- steps ---- */
 
-static int add_step(struct so_planner *p, struct so_step step, const struct so_buf *sql, const struct so_buf *loss)
+int so_plan_add(struct so_planner *p, struct so_step step, const struct so_buf *sql, const struct so_buf *loss)
 {
     if (p->step_count == p->step_cap) {
         size_t cap = p->step_cap == 0 ? 16 : p->step_cap * 2;
@@ -60,7 +61,7 @@ static int step_rename_table(struct so_planner *p, const struct so_table_diff *d
     struct so_step step = {.kind = SO_STEP_RENAME_TABLE, .table = d->table->name, .old_name = d->old->name};
     step.summary =
         so_arena_printf(p->arena, "%.*s: rename table to %.*s", SO_STR_ARG(d->old->name), SO_STR_ARG(d->table->name));
-    return add_step(p, step, sql, NULL);
+    return so_plan_add(p, step, sql, NULL);
 }
 
 static int step_rename_column(struct so_planner *p, const struct so_table_diff *d, size_t f, struct so_buf *sql)
@@ -75,7 +76,7 @@ static int step_rename_column(struct so_planner *p, const struct so_table_diff *
     struct so_step step = {.kind = SO_STEP_RENAME_COLUMN, .table = d->table->name, .old_name = from};
     step.summary = so_arena_printf(p->arena, "%.*s: rename column %.*s to %.*s", SO_STR_ARG(d->table->name),
                                    SO_STR_ARG(from), SO_STR_ARG(to));
-    return add_step(p, step, sql, NULL);
+    return so_plan_add(p, step, sql, NULL);
 }
 
 static int step_drop_index(struct so_planner *p, const struct so_table_diff *d, const struct so_index *index,
@@ -85,7 +86,7 @@ static int step_drop_index(struct so_planner *p, const struct so_table_diff *d, 
     so_sql_put_name(sql, index->name);
     struct so_step step = {.kind = SO_STEP_DROP_INDEX, .table = d->table->name};
     step.summary = so_arena_printf(p->arena, "%.*s: drop index %.*s", SO_STR_ARG(d->table->name), SO_STR_ARG(index->name));
-    return add_step(p, step, sql, NULL);
+    return so_plan_add(p, step, sql, NULL);
 }
 
 static int step_create_index(struct so_planner *p, const struct so_table_diff *d, const struct so_index_rule *index,
@@ -95,7 +96,7 @@ static int step_create_index(struct so_planner *p, const struct so_table_diff *d
     struct so_step step = {.kind = SO_STEP_CREATE_INDEX, .table = d->table->name};
     step.summary = so_arena_printf(p->arena, "%.*s: create %sindex %.*s", SO_STR_ARG(d->table->name),
                                    index->unique ? "unique " : "", SO_STR_ARG(index->name));
-    return add_step(p, step, sql, NULL);
+    return so_plan_add(p, step, sql, NULL);
 }
 
 static int step_drop_search(struct so_planner *p, const struct so_table_diff *d, struct so_buf *sql)
@@ -104,7 +105,7 @@ static int step_drop_search(struct so_planner *p, const struct so_table_diff *d,
     so_search_put_drop(sql, name);
     struct so_step step = {.kind = SO_STEP_DROP_SEARCH, .table = name};
     step.summary = so_arena_printf(p->arena, "%.*s: drop search index", SO_STR_ARG(name));
-    return add_step(p, step, sql, NULL);
+    return so_plan_add(p, step, sql, NULL);
 }
 
 static int step_create_search(struct so_planner *p, const struct so_table_diff *d, struct so_buf *sql)
@@ -112,7 +113,7 @@ static int step_create_search(struct so_planner *p, const struct so_table_diff *
     so_search_put_create(sql, d->table);
     struct so_step step = {.kind = SO_STEP_CREATE_SEARCH, .table = d->table->name};
     step.summary = so_arena_printf(p->arena, "%.*s: create search index", SO_STR_ARG(d->table->name));
-    return add_step(p, step, sql, NULL);
+    return so_plan_add(p, step, sql, NULL);
 }
 
 static int step_add_column(struct so_planner *p, const struct so_table_diff *d, size_t f, struct so_buf *sql)
@@ -126,11 +127,11 @@ static int step_add_column(struct so_planner *p, const struct so_table_diff *d, 
     step.summary =
         so_arena_printf(p->arena, "%.*s: add column %.*s %s%s", SO_STR_ARG(d->table->name), SO_STR_ARG(field->name),
                         so_type_info(field->type)->name, field->required ? " not null" : "");
-    return add_step(p, step, sql, NULL);
+    return so_plan_add(p, step, sql, NULL);
 }
 
-static int step_drop_column(struct so_planner *p, const struct so_table_diff *d, const struct so_column *column,
-                            struct so_buf *sql)
+int so_plan_drop_column(struct so_planner *p, const struct so_table_diff *d, const struct so_column *column,
+                        struct so_buf *sql)
 {
     struct so_buf loss;
     so_buf_init(&loss, LOSS_MAX);
@@ -142,7 +143,7 @@ static int step_drop_column(struct so_planner *p, const struct so_table_diff *d,
     struct so_step step = {.kind = SO_STEP_DROP_COLUMN, .table = d->table->name};
     step.summary = so_arena_printf(p->arena, "%.*s: drop column %.*s", SO_STR_ARG(d->table->name), SO_STR_ARG(column->name));
     if (rc == SO_OK)
-        rc = add_step(p, step, sql, &loss);
+        rc = so_plan_add(p, step, sql, &loss);
     so_buf_deinit(&loss);
     return rc;
 }
@@ -160,7 +161,7 @@ static int step_rebuild(struct so_planner *p, struct so_table_diff *d, const str
     step.summary =
         so_arena_printf(p->arena, "%.*s: rebuild table (%s)", SO_STR_ARG(d->table->name), so_buf_cstr(&d->reasons));
     if (rc == SO_OK)
-        rc = add_step(p, step, sql, &loss);
+        rc = so_plan_add(p, step, sql, &loss);
     so_buf_deinit(&loss);
     return rc;
 }
@@ -178,7 +179,7 @@ static int step_create_logging(struct so_planner *p, const struct so_table_diff 
     put_logging(sql, d->table);
     struct so_step step = {.kind = SO_STEP_CREATE_LOGGING, .table = d->table->name};
     step.summary = so_arena_printf(p->arena, "%.*s: log changes", SO_STR_ARG(d->table->name));
-    return add_step(p, step, sql, NULL);
+    return so_plan_add(p, step, sql, NULL);
 }
 
 static int step_drop_logging(struct so_planner *p, const struct so_table_diff *d, struct so_buf *sql)
@@ -190,7 +191,7 @@ static int step_drop_logging(struct so_planner *p, const struct so_table_diff *d
     struct so_step step = {.kind = SO_STEP_DROP_LOGGING, .table = d->table->name};
     step.summary = so_arena_printf(p->arena, "%.*s: stop logging changes%s", SO_STR_ARG(d->table->name),
                                    d->logging_missing ? " for a moment" : "");
-    return add_step(p, step, sql, NULL);
+    return so_plan_add(p, step, sql, NULL);
 }
 
 static int step_create_table(struct so_planner *p, const struct so_table_diff *d, struct so_buf *sql)
@@ -204,7 +205,7 @@ static int step_create_table(struct so_planner *p, const struct so_table_diff *d
         put_logging(sql, d->table);
     struct so_step step = {.kind = SO_STEP_CREATE_TABLE, .table = d->table->name};
     step.summary = so_arena_printf(p->arena, "%.*s: create table", SO_STR_ARG(d->table->name));
-    return add_step(p, step, sql, NULL);
+    return so_plan_add(p, step, sql, NULL);
 }
 
 static bool has_search(const struct so_planner *p, const struct so_relation *r)
@@ -233,7 +234,7 @@ static int step_drop_table(struct so_planner *p, const struct so_relation *r, st
     struct so_step step = {.kind = SO_STEP_DROP_TABLE, .table = r->name};
     step.summary = so_arena_printf(p->arena, "%.*s: drop table", SO_STR_ARG(r->name));
     if (rc == SO_OK)
-        rc = add_step(p, step, sql, &loss);
+        rc = so_plan_add(p, step, sql, &loss);
     so_buf_deinit(&loss);
     return rc;
 }
@@ -250,7 +251,7 @@ static int create_logging_phase(struct so_planner *p, struct so_table_diff *d, s
     return d->old != NULL && d->logging_missing ? step_create_logging(p, d, sql) : SO_OK;
 }
 
-static int rename_phase(struct so_planner *p, struct so_table_diff *d, struct so_buf *sql)
+int so_plan_renames(struct so_planner *p, struct so_table_diff *d, struct so_buf *sql)
 {
     int rc = so_diff_renames_table(d) ? step_rename_table(p, d, sql) : SO_OK;
     for (size_t f = 0; rc == SO_OK && f < d->table->field_count; f++) {
@@ -309,7 +310,7 @@ static int column_phase(struct so_planner *p, struct so_table_diff *d, struct so
     }
     for (size_t i = 0; rc == SO_OK && i < d->dropped_count; i++) {
         so_buf_reset(sql);
-        rc = step_drop_column(p, d, d->dropped[i], sql);
+        rc = so_plan_drop_column(p, d, d->dropped[i], sql);
     }
     return rc;
 }
@@ -353,7 +354,8 @@ static bool is_kept(const struct so_planner *p, const struct so_relation *r)
         if (p->diffs[i].old == r)
             return true;
     }
-    return r->is_view || r->internal || !so_map_has(&p->own, r->name);
+    bool elsewhere = so_catalog_find(p->catalog, r->name) != r; /* in another schema */
+    return r->is_view || r->internal || elsewhere || !so_map_has(&p->own, r->name);
 }
 
 /* A table made by hand that refers to one that goes would be left broken. */
@@ -374,7 +376,7 @@ static int check_references_to(struct so_planner *p, const struct so_relation *r
     return SO_OK;
 }
 
-static int drop_tables(struct so_planner *p)
+int so_plan_drop_tables(struct so_planner *p)
 {
     int rc = SO_OK;
     struct so_buf sql;
@@ -432,17 +434,19 @@ static int make_diffs(struct so_planner *p)
 static int make_steps(struct so_planner *p)
 {
     static int (*const PHASES[])(struct so_planner *, struct so_table_diff *, struct so_buf *) = {
-        drop_logging_phase, drop_search_phase, rename_phase,       drop_index_phase,    rebuild_phase,
+        drop_logging_phase, drop_search_phase, so_plan_renames,    drop_index_phase,    rebuild_phase,
         column_phase,       create_phase,      create_index_phase, create_search_phase, create_logging_phase};
     int rc = SO_OK;
     for (size_t i = 0; rc == SO_OK && i < COUNT_OF(PHASES); i++)
         rc = each_table(p, PHASES[i]);
-    return rc == SO_OK ? drop_tables(p) : rc;
+    return rc == SO_OK ? so_plan_drop_tables(p) : rc;
 }
 
 int so_migrate_plan(const struct so_model *model, const struct so_catalog *catalog, struct so_conn *conn,
                     struct so_arena *arena, struct so_plan *out, struct so_err *err)
 {
+    if (catalog->engine == SO_ENGINE_POSTGRES)
+        return so_pg_migrate_plan(model, catalog, conn, arena, out, err);
     struct so_planner p = {.model = model, .catalog = catalog, .conn = conn, .arena = arena, .err = err};
     int rc = read_own_tables(&p);
     if (rc == SO_OK)

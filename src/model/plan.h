@@ -44,6 +44,19 @@ struct so_table_diff {
     struct so_buf reasons; /* what differs, for the summary; until the plan is made */
 };
 
+/* plan.c, for plan_pg.c, too: adds a step; `sql` and `loss` (may be NULL) are copied, as are the names. */
+int so_plan_add(struct so_planner *p, struct so_step step, const struct so_buf *sql,
+                const struct so_buf *loss) SO_MUST_CHECK;
+/* Steps that both databases spell alike; `sql` is empty and may be used. */
+int so_plan_renames(struct so_planner *p, struct so_table_diff *d, struct so_buf *sql) SO_MUST_CHECK;
+int so_plan_drop_column(struct so_planner *p, const struct so_table_diff *d, const struct so_column *column,
+                        struct so_buf *sql) SO_MUST_CHECK;
+int so_plan_drop_tables(struct so_planner *p) SO_MUST_CHECK;
+int so_plan_refuse_nulls(struct so_planner *p, const struct so_table_diff *d, size_t f, int64_t rows) SO_MUST_CHECK;
+bool so_diff_primary_key_changed(const struct so_table_diff *d);
+/* The column is part of the foreign key. */
+bool so_key_has(const struct so_foreign_key *key, const struct so_column *column);
+
 /* In two rounds, since the second asks what becomes of other tables: first which continues which, then what differs. */
 int so_diff_make(struct so_planner *p, const struct so_table *table, struct so_table_diff *out) SO_MUST_CHECK;
 int so_diff_compare(struct so_planner *p, struct so_table_diff *d) SO_MUST_CHECK;

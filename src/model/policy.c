@@ -73,7 +73,7 @@ static int read_one(const struct so_json *value, struct so_arena *arena, const s
 int so_policies_read(const struct so_json *policies, struct so_arena *arena, struct so_table *table, struct so_err *err)
 {
     struct so_place at = {.file = table->file, .keyword = "x-policies"};
-    table->check = (struct so_policy){.kind = SO_POLICY_ALLOW, .source = SO_STR("true"), .sql = SO_STR("")};
+    table->check = (struct so_policy){.kind = SO_POLICY_ALLOW, .source = SO_STR(""), .sql = SO_STR("")};
     if (policies == NULL)
         return SO_OK;
     if (policies->type != SO_JSON_OBJECT)

@@ -1,20 +1,24 @@
 /* seed.c: the first rows of an app: DIR/seed/NAME.json (an array of rows) or NAME.jsonl (a row a line).
  *
  *   file -> rows -> batches of BATCH_ROWS -> INSERT ... RETURNING -> the stored rows are validated
+ *   (PostgreSQL: a row at a time, which the server makes a record of)
  *
  * A row gets the defaults of its columns and must satisfy its schema, as one that a client writes; policies do not ask. */
 #include "core/fs.h"
+#include "db/catalog.h"
 #include "db/identity.h"
 #include "db/input.h"
 #include "db/shape.h"
 #include "model/migrate.h"
 #include "model/sql_text.h"
+#include "json/write.h"
 
 enum { BATCH_ROWS = 500, FILE_BYTES_MAX = 1 << 30, BATCH_BYTES_MAX = 256 << 20 };
 
 struct seeder {
     const struct so_table *table;
     struct so_conn *conn;
+    bool is_postgres;
     struct so_str file;    /* "seed/books.json", for messages */
     struct so_arena arena; /* of one batch */
     struct so_json *batch; /* BATCH_ROWS rows */
@@ -29,6 +33,12 @@ static int fail_row(struct seeder *s, size_t i, int code, const char *location, 
 {
     return so_fail(s->err, code, "%.*s: row %zu: %s%s%s", SO_STR_ARG(s->file), s->before + i + 1, location,
                    location[0] == '\0' ? "" : ": ", reason);
+}
+
+static int fail_violation(struct seeder *s, size_t i, const struct so_violation *v)
+{
+    return so_fail(s->err, SO_EINVAL, "%.*s: row %zu: %.*s: %.*s", SO_STR_ARG(s->file), s->before + i + 1,
+                   SO_STR_ARG(v->instance_location), SO_STR_ARG(v->message));
 }
 
 static int check_members(struct seeder *s, size_t i)
@@ -97,10 +107,7 @@ static int check_stored(struct seeder *s, size_t i, const struct so_shape *shape
         rc = so_json_parse(&s->arena, so_buf_str(text), NULL, &row, s->err);
     if (rc == SO_OK)
         rc = so_table_validate(s->table, &row, -1, &s->arena, &violation, s->err);
-    if (rc != SO_OK || violation == NULL)
-        return rc;
-    return so_fail(s->err, SO_EINVAL, "%.*s: row %zu: %.*s: %.*s", SO_STR_ARG(s->file), s->before + i + 1,
-                   SO_STR_ARG(violation->instance_location), SO_STR_ARG(violation->message));
+    return rc == SO_OK && violation != NULL ? fail_violation(s, i, violation) : rc;
 }
 
 static int run_insert(struct seeder *s, struct so_stmt *st, const struct so_input *input)
@@ -130,6 +137,95 @@ static int run_insert(struct seeder *s, struct so_stmt *st, const struct so_inpu
     return rc;
 }
 
+/* ---- one batch, on PostgreSQL ---- */
+
+/* INSERT INTO t (a, ...) SELECT a, ... FROM jsonb_populate_record(NULL::t, ?1) RETURNING the row as JSON.  A column that the
+ * row does not name is left to the table's default.  A decimal is a text in JSON, as its schema says. */
+static void put_row_insert(struct so_buf *b, const struct so_table *t, const struct so_json *row)
+{
+    struct so_buf names;
+    so_buf_init(&names, 1 << 20);
+    for (uint32_t m = 0; m < row->len; m++) {
+        so_buf_puts(&names, m == 0 ? "" : ", ");
+        so_sql_put_name(&names, so_json_key(&row->u.members[m]));
+    }
+    so_buf_lit(b, "INSERT INTO ");
+    so_sql_put_name(b, t->name);
+    if (row->len == 0)
+        so_buf_lit(b, " DEFAULT VALUES");
+    else
+        so_buf_printf(b, " (%s) SELECT %s FROM jsonb_populate_record(NULL::", so_buf_cstr(&names), so_buf_cstr(&names));
+    if (row->len > 0) {
+        so_sql_put_name(b, t->name);
+        so_buf_lit(b, ", ?1::jsonb)");
+    }
+    so_buf_lit(b, " RETURNING (to_jsonb(");
+    so_sql_put_name(b, t->name);
+    so_buf_lit(b, ".*)");
+    for (size_t f = 0; f < t->field_count; f++) {
+        if (t->fields[f].type != SO_TYPE_DECIMAL)
+            continue;
+        so_buf_lit(b, " || jsonb_build_object(");
+        so_sql_put_text(b, t->fields[f].name);
+        so_buf_lit(b, ", ");
+        so_sql_put_name(b, t->name);
+        so_buf_putc(b, '.');
+        so_sql_put_name(b, t->fields[f].name);
+        so_buf_lit(b, "::text)");
+    }
+    so_buf_lit(b, ")::text");
+    b->rc = b->rc == SO_OK ? names.rc : b->rc;
+    so_buf_deinit(&names);
+}
+
+static int insert_row(struct seeder *s, size_t i, struct so_str sql, struct so_str json)
+{
+    struct so_stmt *st;
+    struct so_err cause = SO_ERR_INIT;
+    struct so_json row;
+    const struct so_violation *violation = NULL;
+    bool there = false;
+    int rc = so_conn_prepare(s->conn, sql, &st, &cause);
+    if (rc != SO_OK)
+        return fail_row(s, i, rc, "", cause.message);
+    if (s->batch[i].len > 0)
+        so_stmt_bind_text(st, 1, json);
+    rc = so_stmt_step(st, &there, &cause);
+    if (rc == SO_OK && there)
+        rc = so_json_parse(&s->arena, so_stmt_text(st, 0), NULL, &row, &cause);
+    if (rc != SO_OK)
+        rc = so_fail_http(s->err, cause.code, cause.status, cause.id, "%.*s: row %zu: %s", SO_STR_ARG(s->file),
+                          s->before + i + 1, cause.message);
+    else if (there)
+        rc = so_table_validate(s->table, &row, -1, &s->arena, &violation, s->err);
+    so_stmt_done(st);
+    return rc == SO_OK && violation != NULL ? fail_violation(s, i, violation) : rc;
+}
+
+static int write_rows(struct seeder *s)
+{
+    struct so_buf sql, json;
+    int rc = SO_OK;
+    so_buf_init(&sql, 16 << 20);
+    so_buf_init(&json, BATCH_BYTES_MAX);
+    for (size_t i = 0; rc == SO_OK && i < s->count; i++) {
+        so_buf_reset(&sql);
+        so_buf_reset(&json);
+        put_row_insert(&sql, s->table, &s->batch[i]);
+        so_json_put(&json, &s->batch[i]);
+        rc = so_buf_check(&sql, "the statement", s->err);
+        if (rc == SO_OK)
+            rc = so_buf_check(&json, "a row", s->err);
+        if (rc == SO_OK)
+            rc = insert_row(s, i, so_buf_str(&sql), so_buf_str(&json));
+    }
+    so_buf_deinit(&json);
+    so_buf_deinit(&sql);
+    s->before += rc == SO_OK ? s->count : 0;
+    s->count = 0;
+    return rc;
+}
+
 static int write_batch(struct seeder *s)
 {
     const struct so_table *t = s->table;
@@ -138,8 +234,8 @@ static int write_batch(struct seeder *s)
     int rc = columns == NULL ? so_err_oom(s->err) : SO_OK;
     for (size_t i = 0; rc == SO_OK && i < s->count; i++)
         rc = check_members(s, i);
-    if (rc != SO_OK || s->count == 0)
-        return rc;
+    if (rc != SO_OK || s->count == 0 || s->is_postgres)
+        return rc == SO_OK && s->count > 0 ? write_rows(s) : rc;
     for (size_t f = 0; f < t->field_count; f++)
         columns[f] = (struct so_input_column){t->fields[f].name, t->fields[f].type};
     const struct so_input input = {s->batch, s->count, columns, t->field_count};
@@ -295,22 +391,68 @@ static int check_references(const struct so_model *model, struct so_conn *conn, 
     return rc;
 }
 
+/* The transaction's, where the tables are; references may lead to rows that come later. */
+static int use_schema(const struct so_catalog *catalog, struct so_conn *conn, struct so_err *err)
+{
+    struct so_buf sql;
+    so_buf_init(&sql, 1024);
+    so_buf_lit(&sql, "SET LOCAL search_path TO ");
+    so_sql_put_name(&sql, catalog->schema_count > 0 ? catalog->schemas[0].name : SO_STR("public"));
+    so_buf_lit(&sql, "; SET CONSTRAINTS ALL DEFERRED");
+    int rc = so_buf_check(&sql, "the statement", err);
+    if (rc == SO_OK)
+        rc = so_conn_exec(conn, so_buf_cstr(&sql), err);
+    so_buf_deinit(&sql);
+    return rc;
+}
+
+/* References are checked, and keys that count go on after the highest that was given. */
+static int close_batch(const struct so_model *model, struct so_conn *conn, struct so_err *err)
+{
+    struct so_buf sql, table;
+    so_buf_init(&sql, 1 << 20);
+    so_buf_init(&table, 1024);
+    so_buf_lit(&sql, "SET CONSTRAINTS ALL IMMEDIATE");
+    for (size_t i = 0; i < model->table_count; i++) {
+        const struct so_table *t = model->tables[i];
+        const struct so_field_rule *key = t->primary_key_count == 1 ? so_table_field(t, t->primary_key[0]) : NULL;
+        if (key == NULL || key->type != SO_TYPE_INTEGER)
+            continue;
+        so_buf_reset(&table);
+        so_sql_put_name(&table, t->name);
+        so_buf_lit(&sql, ";\nSELECT setval(pg_get_serial_sequence(");
+        so_sql_put_text(&sql, so_buf_str(&table));
+        so_buf_lit(&sql, ", ");
+        so_sql_put_text(&sql, key->name);
+        so_buf_lit(&sql, "), coalesce(max(");
+        so_sql_put_name(&sql, key->name);
+        so_buf_printf(&sql, "), 0) + 1, false) FROM %s", so_buf_cstr(&table));
+    }
+    int rc = so_buf_check(&sql, "the statement", err);
+    if (rc == SO_OK)
+        rc = so_conn_exec(conn, so_buf_cstr(&sql), err);
+    so_buf_deinit(&table);
+    so_buf_deinit(&sql);
+    return rc;
+}
+
 int so_seed_load(const char *dir, const struct so_model *model, const struct so_catalog *catalog, struct so_conn *conn,
                  size_t *out_rows, struct so_err *err)
 {
+    bool is_postgres = catalog != NULL && catalog->engine == SO_ENGINE_POSTGRES;
     size_t rows = 0;
-    (void)catalog; /* the tables are the model's: this runs right after they were made to fit */
-    int rc = so_conn_exec(conn, "PRAGMA defer_foreign_keys=ON", err);
+    int rc = is_postgres ? use_schema(catalog, conn, err) : so_conn_exec(conn, "PRAGMA defer_foreign_keys=ON", err);
     for (size_t i = 0; rc == SO_OK && i < model->table_count; i++) {
-        struct seeder s = {.table = model->tables[i], .conn = conn, .err = err};
+        struct seeder s = {.table = model->tables[i], .conn = conn, .is_postgres = is_postgres, .err = err};
         so_arena_init(&s.arena, BATCH_BYTES_MAX);
         rc = seed_table(dir, &s);
         so_arena_deinit(&s.arena);
         rows += s.before;
     }
     if (rc == SO_OK && rows > 0)
-        rc = check_references(model, conn, err);
-    if (so_conn_exec(conn, "PRAGMA defer_foreign_keys=OFF", rc == SO_OK ? err : NULL) != SO_OK && rc == SO_OK)
+        rc = is_postgres ? close_batch(model, conn, err) : check_references(model, conn, err);
+    if (!is_postgres && so_conn_exec(conn, "PRAGMA defer_foreign_keys=OFF", rc == SO_OK ? err : NULL) != SO_OK &&
+        rc == SO_OK)
         rc = SO_EDB;
     if (rc == SO_OK)
         *out_rows = rows;

@@ -64,7 +64,7 @@ static int count_nulls(struct so_planner *p, const struct so_table_diff *d, size
     return rc;
 }
 
-static int refuse_nulls(struct so_planner *p, const struct so_table_diff *d, size_t f, int64_t rows)
+int so_plan_refuse_nulls(struct so_planner *p, const struct so_table_diff *d, size_t f, int64_t rows)
 {
     const struct so_field_rule *field = &d->table->fields[f];
     so_fail(p->err, SO_EINVAL, "%.*s#/properties/%.*s: required, but %" PRId64 " %s of %.*s would have no value",
@@ -86,7 +86,7 @@ static int survey_kept_column(struct so_planner *p, const struct so_table_diff *
     if (rc != SO_OK)
         return rc;
     if (field->required && lost + empty > 0 && !so_rebuild_fills(d, f))
-        return refuse_nulls(p, d, f, lost + empty);
+        return so_plan_refuse_nulls(p, d, f, lost + empty);
     if (lost > 0) {
         note(loss, "");
         so_buf_printf(loss, "%" PRId64 " %s in %.*s.%.*s a value that is no %s", lost, lost == 1 ? "row has" : "rows have",
@@ -206,7 +206,7 @@ static int refuse_new(struct so_planner *p, const struct so_table_diff *d, size_
 {
     int64_t rows = 0;
     int rc = count_rows(p, d, INT64_MAX, &rows);
-    return rc == SO_OK ? refuse_nulls(p, d, f, rows) : rc;
+    return rc == SO_OK ? so_plan_refuse_nulls(p, d, f, rows) : rc;
 }
 
 int so_survey_table(struct so_planner *p, const struct so_table_diff *d, struct so_buf *loss)

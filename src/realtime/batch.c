@@ -58,7 +58,9 @@ static int read_row(struct so_batch *b, struct so_str text, struct so_row *out, 
     if (text.p == NULL)
         return SO_OK;
     struct so_str kept = so_arena_dup(&b->arena, text);
-    return kept.p == NULL ? so_err_oom(err) : so_row_parse(kept, &b->arena, out, err);
+    if (kept.p == NULL)
+        return so_err_oom(err);
+    return b->is_json ? so_row_parse_json(kept, &b->arena, out, err) : so_row_parse(kept, &b->arena, out, err);
 }
 
 int so_batch_add(struct so_batch *b, int64_t seq, struct so_str at, struct so_str table, struct so_str op,

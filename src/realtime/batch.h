@@ -19,7 +19,8 @@ struct so_batch {
     int64_t from, last; /* it holds all changes after `from`, up to and with `last` */
     struct so_change *changes;
     size_t count;
-    int refs; /* private */
+    bool is_json; /* its rows are; to be said before the first is added */
+    int refs;     /* private */
 };
 
 const char *so_change_op_name(enum so_change_op op); /* "INSERT" ... */

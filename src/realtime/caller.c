@@ -6,7 +6,7 @@
 struct so_caller *so_caller_new(const struct so_guest *guest, struct so_str token)
 {
     struct so_identity who = guest->who;
-    struct so_str *const texts[] = {&who.uid, &who.claims, &who.session_id, &token};
+    struct so_str *const texts[] = {&who.uid, &who.claims, &who.session_id, &who.role_name, &token};
     size_t size = 0;
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         size += texts[i]->n;

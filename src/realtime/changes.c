@@ -52,7 +52,8 @@ static void take_past(struct so_subscription *s, const void *arg)
     for (size_t i = 0; i < b->count && !s->is_closed; i++)
         if (b->changes[i].seq > s->at)
             so_dispatch_to(s, &b->changes[i]);
-    s->at = b->last;
+    if (!s->changes->is_asking)
+        s->at = b->last;
 }
 
 static void take_batch(struct so_changes *c, const struct so_batch *b)
@@ -61,7 +62,7 @@ static void take_batch(struct so_changes *c, const struct so_batch *b)
         for (size_t i = 0; i < b->count; i++)
             if (b->changes[i].seq > c->at)
                 so_dispatch(c, &b->changes[i]);
-        if (c->at >= 0) /* else all have gone */
+        if (c->at >= 0 && !c->is_asking) /* else all have gone */
             c->at = b->last;
     }
     if (c->catching > 0)
@@ -100,24 +101,36 @@ static void meet_mark(struct so_subscription *s, const void *arg)
         go_live(s, m->seq);
 }
 
-static void receive(void *arg, const struct so_slot_message *m)
+void so_changes_take(struct so_changes *c, const struct so_slot_message *m, bool only_questions)
 {
-    struct so_changes *c = arg;
     c->depth++;
-    if (m->floor >= 0) {
+    c->is_asking = only_questions;
+    if (m->floor >= 0) { /* met a second time it changes nothing */
         each(c, meet_floor, &m->floor);
         if (c->at >= 0 && c->at < m->floor)
             c->at = m->floor;
     }
     if (m->batch != NULL)
         take_batch(c, m->batch);
-    if (m->is_mark && m->ticket >= c->epoch && c->open > 0) {
+    c->is_asking = false;
+    if (m->is_mark && !only_questions && m->ticket >= c->epoch && c->open > 0) {
         if (c->at < 0)
             c->at = m->seq;
         each(c, meet_mark, m);
     }
     c->depth--;
     so_subscription_sweep(c);
+}
+
+/* On PostgreSQL the message waits in line. */
+static bool receive(void *arg, struct so_slot_message *m)
+{
+    struct so_changes *c = arg;
+    if (c->sights == NULL)
+        so_changes_take(c, m, false);
+    else
+        so_sights_take(c->sights, m);
+    return c->sights != NULL;
 }
 
 /* ---- open and close ---- */
@@ -131,8 +144,13 @@ int so_changes_new(struct so_feed *feed, struct so_loop *loop, struct so_conn *r
     c->reader = reader;
     c->at = -1;
     so_arena_init(&c->scratch, SCRATCH_MAX);
-    int rc = so_slot_open(feed, loop, receive, c, &c->slot, err);
+    c->anon_role = so_feed_anon_role(feed);
+    struct so_seer *seer = so_feed_seer(feed);
+    int rc = seer == NULL ? SO_OK : so_sights_new(c, seer, loop, &c->sights, err);
+    if (rc == SO_OK)
+        rc = so_slot_open(feed, loop, receive, c, &c->slot, err);
     if (rc != SO_OK) {
+        so_sights_free(c->sights);
         so_free(c);
         return rc;
     }
@@ -146,6 +164,8 @@ void so_changes_free(struct so_changes *c)
         return;
     while (c->subscriptions != NULL)
         so_subscription_close(c->subscriptions);
+    so_sights_free(c->sights);
+    c->sights = NULL;
     so_slot_close(c->slot);
     so_watches_free(c->watches);
     so_arena_deinit(&c->scratch);
@@ -174,8 +194,9 @@ int so_changes_use(struct so_changes *c, const struct so_catalog *catalog, const
 {
     struct so_watches *old = c->watches, *fresh = NULL;
     struct so_err broken = SO_ERR_INIT;
-    if (so_watches_new(catalog, model, &fresh, &broken) != SO_OK && err != NULL)
+    if (so_watches_new(catalog, model, c->anon_role, &fresh, &broken) != SO_OK && err != NULL)
         *err = broken;
+    so_sights_reset(c->sights);
     c->depth++;
     c->watches = fresh;
     each(c, resolve_again, &broken);

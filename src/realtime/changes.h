@@ -25,6 +25,9 @@ struct so_feed_options {
     int64_t keep_rows;    /* retention of the log: at most so many changes ... */
     int64_t keep_seconds; /* ... and none older */
     unsigned poll_ms;     /* how often to look for what other programs wrote; our own writer's commits are told at once */
+    /* PostgreSQL: */
+    const char *listen_url;  /* where to LISTEN, so that others' commits are told at once; NULL: polled only.  Borrowed */
+    struct so_str anon_role; /* of callers without a token; p == NULL: "anon".  Borrowed */
 };
 int so_feed_open(struct so_db *db, const struct so_feed_options *options, struct so_feed **out,
                  struct so_err *err) SO_MUST_CHECK;

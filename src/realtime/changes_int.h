@@ -4,6 +4,7 @@
  *   subscription.c  subscribe, renew, close
  *   watch.c         tables that can be listened to: who sees which columns of them (projections), who looks (viewers)
  *   visible.c       policies on the rows of a change
+ *   sight.c         the same on PostgreSQL: messages wait until the policies were asked
  *   dispatch.c      one change to those whom it is for
  *   payload.c       a change as JSON
  *   keep.c          copies of texts
@@ -58,8 +59,9 @@ struct so_bucket {
 
 /* A table whose changes are logged. */
 struct so_watch {
+    const struct so_watches *all;
     const struct so_relation *relation;
-    const struct so_table *table;
+    const struct so_table *table;       /* NULL on PostgreSQL where no schema file says anything about it */
     bool asks_uid, asks_role, asks_jwt; /* of the select policy */
     struct so_hash_table viewers, projections, buckets;
     size_t *bucketed;            /* per column: how many buckets */
@@ -75,7 +77,8 @@ struct so_watches {
     struct so_arena arena;
     struct so_catalog *catalog;
     struct so_model *model;
-    struct so_map by_name; /* -> struct so_watch */
+    struct so_map by_name;   /* -> struct so_watch; on PostgreSQL by "schema.table" */
+    struct so_str anon_role; /* of callers without a token on PostgreSQL; borrowed */
 };
 
 /* One listener. */
@@ -84,8 +87,8 @@ struct so_listening {
     struct so_subscription *subscription;
     int64_t id;
     unsigned wants;
-    struct so_str table, filter_text, select; /* table.p == NULL: every table */
-    struct so_arena arena;                    /* the parsed filter: anew after a reload */
+    struct so_str schema, table, filter_text, select; /* table.p == NULL: every table; schema.p == NULL: of any schema */
+    struct so_arena arena;                            /* the parsed filter: anew after a reload */
     struct so_change_filter filter;
     struct so_watch *watch; /* NULL: every table */
     struct so_viewer *viewer;
@@ -128,9 +131,12 @@ struct so_subscription {
     struct so_subscription *next_hit;
 };
 
+struct so_sights;
 struct so_changes {
     struct so_slot *slot;
-    struct so_conn *reader;
+    struct so_conn *reader;   /* SQLite */
+    struct so_sights *sights; /* PostgreSQL; else NULL */
+    struct so_str anon_role;
     struct so_watches *watches; /* NULL before the first so_changes_use() */
     struct so_subscription *subscriptions, *closed;
     size_t open;     /* not closed */
@@ -139,6 +145,7 @@ struct so_changes {
     uint64_t epoch;  /* ticket of the first who asked after nobody listened */
     struct so_listening *any_table;
     unsigned depth;          /* of callbacks: what is closed meanwhile is freed later */
+    bool is_asking;          /* a message is dispatched for its questions alone */
     uint64_t generation;     /* one per dispatched change */
     struct so_arena scratch; /* for one change */
 };
@@ -149,10 +156,13 @@ int so_keep_identity(const struct so_identity *who, struct so_identity *out, cha
                      struct so_err *err) SO_MUST_CHECK;
 
 /* watch.c */
-int so_watches_new(const struct so_catalog *catalog, const struct so_model *model, struct so_watches **out,
-                   struct so_err *err) SO_MUST_CHECK;
+int so_watches_new(const struct so_catalog *catalog, const struct so_model *model, struct so_str anon_role,
+                   struct so_watches **out, struct so_err *err) SO_MUST_CHECK;
 void so_watches_free(struct so_watches *w); /* nobody listens there any more; NULL is fine */
-struct so_watch *so_watches_find(const struct so_watches *w, struct so_str table);
+struct so_watch *so_watches_find(const struct so_watches *w, struct so_str table); /* as a change names it */
+/* As a listener names it; schema.p == NULL: public. */
+struct so_watch *so_watches_find_in(const struct so_watches *w, struct so_str schema, struct so_str table);
+struct so_str so_watch_role(const struct so_watch *w, const struct so_identity *who); /* PostgreSQL: the role to ask as */
 bool so_watch_shows(const struct so_watch *w, const struct so_column *column, const struct so_identity *who);
 /* Each finds or makes, and counts a reference.  select.p == NULL: all that `who` may read.  SO_EINVAL: no such column. */
 int so_viewer_get(struct so_watch *w, const struct so_identity *who, struct so_viewer **out,
@@ -172,6 +182,20 @@ struct so_bucket *so_watch_bucket(const struct so_watch *w, size_t column, const
 /* visible.c: asked once per viewer and change. */
 int so_viewer_form(struct so_changes *c, struct so_watch *w, struct so_viewer *v, const struct so_change *change,
                    enum so_form *out, struct so_err *err) SO_MUST_CHECK;
+
+enum so_form so_form_of(enum so_change_op op, bool old_seen, bool new_seen);
+
+/* sight.c: the same from PostgreSQL's answers, and the messages that wait for them. */
+struct so_seer;
+int so_sights_new(struct so_changes *c, struct so_seer *seer, struct so_loop *loop, struct so_sights **out,
+                  struct so_err *err) SO_MUST_CHECK;
+void so_sights_free(struct so_sights *s);  /* NULL is fine */
+void so_sights_reset(struct so_sights *s); /* the tables will be others: what was asked means nothing.  NULL is fine */
+void so_sights_take(struct so_sights *s, struct so_slot_message *m); /* until it is released */
+int so_sight_form(struct so_changes *c, struct so_watch *w, struct so_viewer *v, const struct so_change *change,
+                  enum so_form *out, struct so_err *err) SO_MUST_CHECK;
+/* changes.c: what a message brings; or only its questions, and its floor: else nobody moves and nothing is told. */
+void so_changes_take(struct so_changes *c, const struct so_slot_message *m, bool only_questions);
 
 /* payload.c: written once per projection, form and change. */
 int so_payload(struct so_changes *c, const struct so_watch *w, struct so_projection *p, enum so_form form,

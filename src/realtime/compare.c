@@ -65,6 +65,8 @@ static int compare(enum so_type type, const struct so_cell *a, const struct so_c
 
 static bool json_equals(struct test *t, const struct so_filter_value *value)
 {
+    if (t->cell->json != NULL)
+        return so_json_eq(t->cell->json, value->json);
     struct so_json json;
     struct so_err ignored = SO_ERR_INIT;
     int rc = so_json_parse(t->scratch, t->cell->bytes, &(struct so_json_options){.depth_max = 64}, &json, &ignored);
@@ -75,7 +77,7 @@ static bool json_equals(struct test *t, const struct so_filter_value *value)
 
 static bool equals(struct test *t, const struct so_filter_value *value)
 {
-    if (value->json != NULL && t->cell->kind == SO_CELL_TEXT)
+    if (value->json != NULL && (t->cell->json != NULL || t->cell->kind == SO_CELL_TEXT))
         return json_equals(t, value);
     return compare(t->term->column->type, t->cell, &value->cell) == 0;
 }
@@ -184,8 +186,12 @@ int so_change_filter_test(const struct so_change_filter *filter, const struct so
     bool holds = true;
     for (size_t i = 0; holds && i < filter->count; i++) {
         const struct so_filter_term *term = &filter->terms[i];
-        struct test t = {
-            .term = term, .cell = so_row_find(row, term->column->name, term->column->index), .scratch = scratch, .err = err};
+        struct so_cell cell;
+        struct test t = {.term = term, .cell = &cell, .scratch = scratch, .err = err};
+        t.rc = so_cell_comparable(so_row_find(row, term->column->name, term->column->index), term->column->type, scratch,
+                                  &cell, err);
+        if (t.rc != SO_OK)
+            return t.rc;
         enum truth truth = test_term(&t);
         if (t.rc != SO_OK)
             return t.rc;

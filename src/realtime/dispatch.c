@@ -35,7 +35,9 @@ static int wanted(struct dispatch *d, const struct so_listening *l, bool *as_is,
     static const unsigned WANTS[] = {SO_WANTS_INSERT, SO_WANTS_UPDATE, SO_WANTS_DELETE};
     const struct so_change *change = d->change;
     bool is_delete = change->op == SO_CHANGE_DELETE;
-    *as_delete = false;
+    *as_is = *as_delete = false;
+    if (l->schema.p != NULL && !so_str_eq(l->schema, d->watch->relation->schema))
+        return SO_OK;
     int rc = matches(d, l, WANTS[change->op], is_delete ? &change->old_row : &change->new_row, as_is, err);
     if (rc == SO_OK && change->op == SO_CHANGE_UPDATE)
         rc = matches(d, l, SO_WANTS_DELETE, &change->old_row, as_delete, err);

@@ -10,12 +10,14 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "model/logging_pg.h"
 #include "realtime/feed_int.h"
 
 enum {
     RETENTION_MS = 5000, /* between two looks at what is too old */
     TRIM_STEP = 500,     /* changes removed in one job */
-    POLL_MS = 500        /* when the options say nothing */
+    POLL_MS = 500,       /* when the options say nothing */
+    RETRY_MS = 100       /* after a failure: nobody will say that the database is back */
 };
 
 /* ---- the present ---- */
@@ -165,7 +167,7 @@ static int post_marks(struct so_feed *f, struct so_err *err)
 static int run_trim(struct so_db_job *job, struct so_conn *conn, struct so_err *err)
 {
     const struct so_feed *f = SO_CONTAINER_OF(job, struct so_feed, trim);
-    return so_source_trim(conn, f->trim_upto, err);
+    return so_source_trim(f->source, conn, f->trim_upto, err);
 }
 
 static void trim_done(struct so_db_job *job)
@@ -220,18 +222,22 @@ static bool begin_round(struct so_feed *f)
     return is_heard;
 }
 
-/* True when there is more to do at once. */
-static bool run_round(struct so_feed *f)
+/* How long to wait for the next one, unless there is a reason to begin it. */
+static unsigned run_round(struct so_feed *f)
 {
     bool is_complete = false, more = false;
-    if (!begin_round(f) || read_live(f, &is_complete, NULL) != SO_OK)
-        return false;
+    if (!begin_round(f))
+        return RETENTION_MS;
+    if (read_live(f, &is_complete, NULL) != SO_OK)
+        return RETRY_MS;
     pthread_mutex_lock(&f->lock);
     int rc = serve_past(f, &more, NULL);
     if (rc == SO_OK && is_complete)
         rc = post_marks(f, NULL);
     pthread_mutex_unlock(&f->lock);
-    return rc == SO_OK && (more || !is_complete);
+    if (rc != SO_OK)
+        return RETRY_MS;
+    return more || !is_complete ? 0 : f->options.poll_ms;
 }
 
 static void wait_for(struct so_feed *f, unsigned ms)
@@ -260,11 +266,11 @@ static void *run_thread(void *arg)
 {
     struct so_feed *f = arg;
     for (;;) {
-        bool more = run_round(f);
+        unsigned wait_ms = run_round(f);
         look_at_retention(f);
         pthread_mutex_lock(&f->lock);
-        if (!more && !f->is_closing && !is_asked(f))
-            wait_for(f, f->listening > 0 ? f->options.poll_ms : RETENTION_MS);
+        if (wait_ms > 0 && !f->is_closing && !is_asked(f))
+            wait_for(f, wait_ms);
         bool is_closing = f->is_closing;
         pthread_mutex_unlock(&f->lock);
         if (is_closing)
@@ -300,6 +306,23 @@ static int start_thread(struct so_feed *f, struct so_err *err)
     return SO_OK;
 }
 
+/* On the listener's thread: something was committed; or the connection was made, and it is unknown what was. */
+static void note_notice(void *arg, struct so_str channel, struct so_str payload)
+{
+    (void)channel, (void)payload;
+    note_commit(arg);
+}
+
+/* On PostgreSQL others tell of their commits, and policies are asked by a thread of its own. */
+static int open_postgres(struct so_feed *f, struct so_err *err)
+{
+    static const char *const CHANNEL = SO_LOGGING_PG_CHANNEL;
+    const struct so_pg_listen_options options = {
+        .url = f->options.listen_url, .channels = &CHANNEL, .channel_count = 1, .heard = note_notice, .arg = f};
+    int rc = so_seer_open(f->db, &f->seer, err);
+    return rc == SO_OK && options.url != NULL ? so_pg_listener_open(&options, &f->listener, err) : rc;
+}
+
 int so_feed_open(struct so_db *db, const struct so_feed_options *options, struct so_feed **out, struct so_err *err)
 {
     struct so_feed *f = so_calloc(1, sizeof(*f));
@@ -318,6 +341,8 @@ int so_feed_open(struct so_db *db, const struct so_feed_options *options, struct
     pthread_cond_init(&f->wake, &steady);
     pthread_condattr_destroy(&steady);
     int rc = so_source_open(db, &f->source, err);
+    if (rc == SO_OK && so_db_is_postgres(db))
+        rc = open_postgres(f, err);
     if (rc == SO_OK)
         rc = start_thread(f, err);
     if (rc != SO_OK) {
@@ -333,6 +358,8 @@ void so_feed_close(struct so_feed *f)
 {
     if (f == NULL)
         return;
+    so_pg_listener_close(f->listener);
+    so_seer_close(f->seer);
     if (f->is_running) {
         so_db_on_commit(f->db, NULL, NULL);
         pthread_mutex_lock(&f->lock);
@@ -358,3 +385,6 @@ int64_t so_feed_last(struct so_feed *f)
     pthread_mutex_unlock(&f->lock);
     return last;
 }
+
+struct so_seer *so_feed_seer(const struct so_feed *feed) { return feed->seer; }
+struct so_str so_feed_anon_role(const struct so_feed *feed) { return feed->options.anon_role; }

@@ -4,7 +4,9 @@
 
 #include <pthread.h>
 
+#include "db/pg_listen.h"
 #include "realtime/feed.h"
+#include "realtime/seer.h"
 #include "realtime/source.h"
 
 #define SO_SLOT_NOTHING INT64_MAX
@@ -12,7 +14,7 @@
 struct so_slot {
     struct so_feed *feed;
     struct so_loop *loop;
-    void (*receive)(void *arg, const struct so_slot_message *m); /* the loop's; NULL once closed */
+    bool (*receive)(void *arg, struct so_slot_message *m); /* the loop's; NULL once closed */
     void *arg;
     /* under the feed's lock: */
     struct so_slot *next;
@@ -34,6 +36,8 @@ struct so_feed {
     struct so_db *db;
     struct so_feed_options options;
     struct so_source *source; /* the thread's */
+    struct so_seer *seer;     /* PostgreSQL; else NULL */
+    struct so_pg_listener *listener;
     pthread_t thread;
     bool is_running;
     int64_t trimmed_ns; /* the thread's: when retention was last looked at */

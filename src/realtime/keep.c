@@ -25,7 +25,7 @@ int so_keep_texts(struct so_str *const *texts, size_t count, char **out, struct 
 int so_keep_identity(const struct so_identity *who, struct so_identity *out, char **out_block, struct so_err *err)
 {
     struct so_identity copy = *who;
-    struct so_str *const texts[] = {&copy.uid, &copy.claims, &copy.session_id};
+    struct so_str *const texts[] = {&copy.uid, &copy.claims, &copy.session_id, &copy.role_name};
     int rc = so_keep_texts(texts, COUNT_OF(texts), out_block, err);
     if (rc == SO_OK)
         *out = copy;

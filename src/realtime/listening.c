@@ -5,6 +5,7 @@
 #include "realtime/changes_int.h"
 
 enum {
+    ARENA_MAX = 1 << 30,
     COLUMN_DIGITS = 4, /* at the front of a bucket's key, as hexadecimal; SQLite has at most 32767 columns */
     KEY_MAX = SO_FILTER_BYTES_MAX + COLUMN_DIGITS + 1
 };
@@ -94,8 +95,16 @@ void so_listening_unlink(struct so_listening *l)
 
 struct so_bucket *so_watch_bucket(const struct so_watch *w, size_t column, const struct so_row *row)
 {
-    const struct so_cell *cell = so_row_find(row, w->relation->columns[column].name, column);
+    const struct so_column *of = &w->relation->columns[column];
+    struct so_cell cell;
+    struct so_arena arena; /* allocates nothing for what is stored as it is compared */
+    so_arena_init(&arena, ARENA_MAX);
     char buf[KEY_MAX];
-    struct so_str key = bucket_key(column, cell, buf);
-    return key.p == NULL ? NULL : find_bucket(w, key);
+    struct so_bucket *found = NULL;
+    if (so_cell_comparable(so_row_find(row, of->name, column), of->type, &arena, &cell, NULL) == SO_OK) {
+        struct so_str key = bucket_key(column, &cell, buf);
+        found = key.p == NULL ? NULL : find_bucket(w, key);
+    }
+    so_arena_deinit(&arena);
+    return found;
 }

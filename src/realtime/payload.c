@@ -20,6 +20,10 @@ static const struct form_row {
 
 static void put_cell(struct so_buf *b, enum so_type type, const struct so_cell *cell)
 {
+    if (cell->json != NULL) { /* as PostgreSQL writes it */
+        so_json_put(b, cell->json);
+        return;
+    }
     switch (cell->kind) {
     case SO_CELL_INTEGER:
         if (type == SO_TYPE_BOOLEAN)
@@ -59,7 +63,9 @@ static void put_data(struct so_buf *b, const struct so_watch *w, const struct so
                      const struct so_change *change, bool is_too_large)
 {
     bool lacks_key = w->relation->primary == NULL && (is_too_large || form->old_is_key);
-    so_buf_lit(b, "{\"schema\":\"public\",\"table\":");
+    so_buf_lit(b, "{\"schema\":");
+    so_json_put_str(b, w->relation->schema);
+    so_buf_lit(b, ",\"table\":");
     so_json_put_str(b, w->relation->name);
     so_buf_printf(b, ",\"type\":\"%s\",\"commit_timestamp\":", form->type);
     so_json_put_str(b, change->at);

@@ -154,7 +154,7 @@ int so_row_parse(struct so_str text, struct so_arena *arena, struct so_row *out,
     r.err = err;
     if (r.at != r.end)
         return fail(&r, text);
-    *out = (struct so_row){names, cells, count};
+    *out = (struct so_row){.names = names, .cells = cells, .count = count};
     return SO_OK;
 }
 

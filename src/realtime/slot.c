@@ -9,7 +9,7 @@ struct message {
     struct so_slot_message says;
 };
 
-int so_slot_open(struct so_feed *feed, struct so_loop *loop, void (*receive)(void *arg, const struct so_slot_message *m),
+int so_slot_open(struct so_feed *feed, struct so_loop *loop, bool (*receive)(void *arg, struct so_slot_message *m),
                  void *arg, struct so_slot **out, struct so_err *err)
 {
     struct so_slot *slot = so_calloc(1, sizeof(*slot));
@@ -85,12 +85,10 @@ void so_slot_idle(struct so_slot *slot)
 
 /* ---- messages ---- */
 
-static void receive(struct so_task *task)
+void so_slot_release(struct so_slot_message *says)
 {
-    struct message *m = SO_CONTAINER_OF(task, struct message, task);
+    struct message *m = SO_CONTAINER_OF(says, struct message, says);
     struct so_slot *slot = m->slot;
-    if (slot->receive != NULL)
-        slot->receive(slot->arg, &m->says);
     /* A slot that was closed may have outlived its feed: then this loop is the only one to know it. */
     bool is_open = slot->receive != NULL;
     if (is_open)
@@ -105,6 +103,14 @@ static void receive(struct so_task *task)
     so_free(m);
     if (is_last)
         so_free(slot);
+}
+
+static void receive(struct so_task *task)
+{
+    struct message *m = SO_CONTAINER_OF(task, struct message, task);
+    bool is_kept = m->slot->receive != NULL && m->slot->receive(m->slot->arg, &m->says);
+    if (!is_kept)
+        so_slot_release(&m->says);
 }
 
 static struct message *new_message(struct so_slot *slot, struct so_err *err)

@@ -1,4 +1,4 @@
-/* source.h: the change log as the feed reads it: from SQLite (source.c).  Another database brings another source.
+/* source.h: the change log as the feed reads it: of SQLite (source_sqlite.c) or of PostgreSQL (source_pg.c).
  * Threads: one at a time. */
 #ifndef SO_REALTIME_SOURCE_H
 #define SO_REALTIME_SOURCE_H
@@ -21,6 +21,6 @@ int so_source_read(struct so_source *s, int64_t after, int64_t upto, size_t limi
 int so_source_excess(struct so_source *s, int64_t keep_rows, int64_t keep_seconds, int64_t step, int64_t *out,
                      struct so_err *err) SO_MUST_CHECK;
 /* In a job of the writer: removes the changes up to `upto`. */
-int so_source_trim(struct so_conn *writer, int64_t upto, struct so_err *err) SO_MUST_CHECK;
+int so_source_trim(const struct so_source *s, struct so_conn *writer, int64_t upto, struct so_err *err) SO_MUST_CHECK;
 
 #endif

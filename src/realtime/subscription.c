@@ -39,12 +39,11 @@ static int take_listener(struct so_subscription *s, struct so_listener *asked, s
     bool any_schema = asked->schema.p == NULL || so_str_eq_c(asked->schema, "*");
     *l = (struct so_listening){.subscription = s, .wants = wants_of(asked->event), .id = asked->id = id_of(asked)};
     so_arena_init(&l->arena, FILTER_MAX);
-    if (!any_schema && !so_str_eq_c(asked->schema, "public"))
-        return so_fail(err, SO_EINVAL, "there is no schema \"%.*s\"", SO_STR_ARG(so_str_slice(asked->schema, 0, 63)));
     bool is_filtered = asked->filter.p != NULL && so_str_trim(asked->filter).n > 0;
     if (any_table && (is_filtered || asked->select.p != NULL))
         return so_fail(err, SO_EINVAL, "%s needs a table",
                        is_filtered ? "a filter" : "column selection is not supported for wildcard subscriptions: it");
+    l->schema = any_schema ? (struct so_str){NULL, 0} : asked->schema;
     l->table = any_table ? (struct so_str){NULL, 0} : asked->table;
     l->filter_text = asked->filter;
     l->select = asked->select;
@@ -54,9 +53,10 @@ static int take_listener(struct so_subscription *s, struct so_listener *asked, s
 /* What they point to is the asker's until now. */
 static int keep_texts(struct so_subscription *s, struct so_err *err)
 {
-    struct so_str *texts[3 * LISTENERS_MAX];
+    struct so_str *texts[4 * LISTENERS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < s->count; i++) {
+        texts[count++] = &s->listeners[i].schema;
         texts[count++] = &s->listeners[i].table;
         texts[count++] = &s->listeners[i].filter_text;
         texts[count++] = &s->listeners[i].select;
@@ -95,9 +95,11 @@ static void release(struct so_listening *l)
 static int resolve(struct so_listening *out, const struct so_watches *watches, const struct so_identity *who,
                    struct so_err *err)
 {
+    if (out->schema.p != NULL && !so_str_eq_c(out->schema, "public") && watches->catalog->engine == SO_ENGINE_SQLITE)
+        return so_fail(err, SO_EINVAL, "there is no schema \"%.*s\"", SO_STR_ARG(so_str_slice(out->schema, 0, 63)));
     if (out->table.p == NULL)
         return SO_OK;
-    out->watch = so_watches_find(watches, out->table);
+    out->watch = so_watches_find_in(watches, out->schema, out->table);
     if (out->watch == NULL)
         return so_fail(err, SO_EINVAL, "there is no table \"%.*s\" whose changes are told",
                        SO_STR_ARG(so_str_slice(out->table, 0, 63)));
@@ -141,6 +143,7 @@ int so_subscription_resolve(struct so_subscription *s, const struct so_identity 
         *l = (struct so_listening){.subscription = s,
                                    .id = old->id,
                                    .wants = old->wants,
+                                   .schema = old->schema,
                                    .table = old->table,
                                    .filter_text = old->filter_text,
                                    .select = old->select};

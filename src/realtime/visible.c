@@ -123,8 +123,7 @@ static int sees(struct so_changes *c, struct so_watch *w, const struct so_viewer
 
 /* ---- the form ---- */
 
-int so_viewer_form(struct so_changes *c, struct so_watch *w, struct so_viewer *v, const struct so_change *change,
-                   enum so_form *out, struct so_err *err)
+enum so_form so_form_of(enum so_change_op op, bool old_seen, bool new_seen)
 {
     static const enum so_form FORMS[3][2][2] = {
         /* [op][old seen][new seen] */
@@ -132,6 +131,14 @@ int so_viewer_form(struct so_changes *c, struct so_watch *w, struct so_viewer *v
         [SO_CHANGE_UPDATE] = {{SO_FORM_NOTHING, SO_FORM_UPDATE_KEY}, {SO_FORM_DELETE_KEY, SO_FORM_UPDATE}},
         [SO_CHANGE_DELETE] = {{SO_FORM_NOTHING, SO_FORM_NOTHING}, {SO_FORM_DELETE, SO_FORM_DELETE}},
     };
+    return FORMS[op][old_seen][new_seen];
+}
+
+int so_viewer_form(struct so_changes *c, struct so_watch *w, struct so_viewer *v, const struct so_change *change,
+                   enum so_form *out, struct so_err *err)
+{
+    if (c->sights != NULL)
+        return so_sight_form(c, w, v, change, out, err);
     if (v->generation != c->generation) {
         bool old_seen = false, new_seen = false;
         int rc = SO_OK;
@@ -141,7 +148,7 @@ int so_viewer_form(struct so_changes *c, struct so_watch *w, struct so_viewer *v
             rc = sees(c, w, v, &change->new_row, true, &new_seen, err);
         if (rc != SO_OK)
             return rc;
-        v->form = FORMS[change->op][old_seen][new_seen];
+        v->form = so_form_of(change->op, old_seen, new_seen);
         v->generation = c->generation;
     }
     *out = v->form;

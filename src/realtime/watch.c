@@ -8,15 +8,25 @@ enum { WATCHES_MAX = 256 << 20, VIEWER_MAX = 1 << 20, PROJECTION_MAX = 8 << 20 }
 
 /* ---- all tables ---- */
 
+/* On PostgreSQL tables of several schemas may have one name.  p == NULL: no memory. */
+static struct so_str key_of(struct so_watches *w, const struct so_relation *relation)
+{
+    if (w->catalog->engine == SO_ENGINE_SQLITE)
+        return relation->name;
+    return so_arena_printf(&w->arena, "%.*s.%.*s", SO_STR_ARG(relation->schema), SO_STR_ARG(relation->name));
+}
+
 static int add_watch(struct so_watches *w, const struct so_relation *relation, const struct so_table *table,
                      struct so_err *err)
 {
     struct so_watch *watch = so_alloc_zero(&w->arena, sizeof(*watch));
     if (watch == NULL)
         return so_err_oom(err);
-    const struct so_policy *policy = &table->policies[SO_CMD_SELECT];
-    bool asks = policy->kind == SO_POLICY_SQL;
+    const struct so_policy *policy = table == NULL ? NULL : &table->policies[SO_CMD_SELECT];
+    bool asks = policy != NULL && policy->kind == SO_POLICY_SQL;
+    struct so_str key = key_of(w, relation);
     *watch = (struct so_watch){
+        .all = w,
         .relation = relation,
         .table = table,
         .asks_uid = asks && so_str_find(policy->sql, SO_STR(":auth_uid")) != SO_STR_NONE,
@@ -24,11 +34,38 @@ static int add_watch(struct so_watches *w, const struct so_relation *relation, c
         .asks_jwt = asks && so_str_find(policy->sql, SO_STR(":auth_jwt")) != SO_STR_NONE,
         .bucketed = so_alloc_array(&w->arena, relation->column_count, sizeof(watch->bucketed[0])),
     };
-    return watch->bucketed != NULL && so_map_put(&w->by_name, relation->name, watch) ? SO_OK : so_err_oom(err);
+    return watch->bucketed != NULL && key.p != NULL && so_map_put(&w->by_name, key, watch) ? SO_OK : so_err_oom(err);
 }
 
-int so_watches_new(const struct so_catalog *catalog, const struct so_model *model, struct so_watches **out,
-                   struct so_err *err)
+static int add_modelled(struct so_watches *w, const struct so_catalog *catalog, const struct so_model *model,
+                        struct so_err *err)
+{
+    int rc = SO_OK;
+    for (size_t i = 0; rc == SO_OK && i < model->table_count; i++) {
+        const struct so_table *table = model->tables[i];
+        const struct so_relation *relation = so_catalog_find(catalog, table->name);
+        if (model->realtime && table->realtime && relation != NULL && !relation->is_view)
+            rc = add_watch(w, relation, table, err);
+    }
+    return rc;
+}
+
+/* PostgreSQL: whatever has the log's trigger. */
+static int add_logged(struct so_watches *w, const struct so_catalog *catalog, const struct so_model *model,
+                      struct so_err *err)
+{
+    int rc = SO_OK;
+    for (size_t i = 0; rc == SO_OK && i < catalog->relation_count; i++) {
+        const struct so_relation *relation = catalog->relations[i];
+        bool may_be_ours = so_str_eq_c(relation->schema, "public");
+        if (relation->logged)
+            rc = add_watch(w, relation, may_be_ours ? so_model_find(model, relation->name) : NULL, err);
+    }
+    return rc;
+}
+
+int so_watches_new(const struct so_catalog *catalog, const struct so_model *model, struct so_str anon_role,
+                   struct so_watches **out, struct so_err *err)
 {
     struct so_watches *w = so_calloc(1, sizeof(*w));
     if (w == NULL)
@@ -38,13 +75,8 @@ int so_watches_new(const struct so_catalog *catalog, const struct so_model *mode
     /* Both are counted atomically, and otherwise never change. */
     w->catalog = so_catalog_ref((struct so_catalog *)(uintptr_t)catalog);
     w->model = so_model_ref((struct so_model *)(uintptr_t)model);
-    int rc = SO_OK;
-    for (size_t i = 0; rc == SO_OK && i < model->table_count; i++) {
-        const struct so_table *table = model->tables[i];
-        const struct so_relation *relation = so_catalog_find(catalog, table->name);
-        if (model->realtime && table->realtime && relation != NULL && !relation->is_view)
-            rc = add_watch(w, relation, table, err);
-    }
+    w->anon_role = anon_role;
+    int rc = catalog->engine == SO_ENGINE_SQLITE ? add_modelled(w, catalog, model, err) : add_logged(w, catalog, model, err);
     if (rc != SO_OK) {
         so_watches_free(w);
         return rc;
@@ -73,9 +105,35 @@ void so_watches_free(struct so_watches *w)
 
 struct so_watch *so_watches_find(const struct so_watches *w, struct so_str table) { return so_map_find(&w->by_name, table); }
 
+struct so_watch *so_watches_find_in(const struct so_watches *w, struct so_str schema, struct so_str table)
+{
+    enum { NAME_MAX_BYTES = 63 }; /* PostgreSQL's limit */
+    char key[2 * NAME_MAX_BYTES + 1];
+    struct so_str in = schema.p == NULL ? SO_STR("public") : schema;
+    if (w->catalog->engine == SO_ENGINE_SQLITE)
+        return so_str_eq_c(in, "public") ? so_watches_find(w, table) : NULL;
+    if (in.n > NAME_MAX_BYTES || table.n > NAME_MAX_BYTES)
+        return NULL;
+    memcpy(key, in.p, in.n);
+    key[in.n] = '.';
+    memcpy(key + in.n + 1, table.p, table.n);
+    return so_watches_find(w, (struct so_str){key, in.n + 1 + table.n});
+}
+
+struct so_str so_watch_role(const struct so_watch *w, const struct so_identity *who)
+{
+    if (who->role_name.p != NULL)
+        return who->role_name;
+    return who->role == SO_ROLE_ANON && w->all->anon_role.p != NULL ? w->all->anon_role : so_str_c(so_role_name(who->role));
+}
+
 bool so_watch_shows(const struct so_watch *w, const struct so_column *column, const struct so_identity *who)
 {
-    const struct so_field_rule *rule = so_table_field(w->table, column->name);
+    const struct so_field_rule *rule = w->table == NULL ? NULL : so_table_field(w->table, column->name);
+    const struct so_catalog *catalog = w->all->catalog;
+    if (catalog->engine == SO_ENGINE_POSTGRES &&
+        (column->readable_to & so_catalog_role_bit(catalog, so_watch_role(w, who))) == 0)
+        return false;
     return who->role == SO_ROLE_SERVICE || rule == NULL || !rule->write_only;
 }
 
@@ -84,6 +142,12 @@ bool so_watch_shows(const struct so_watch *w, const struct so_column *column, co
 /* What the policy asks about the caller; what it does not ask is left out. */
 static void put_viewer_key(struct so_buf *b, const struct so_watch *w, const struct so_identity *who)
 {
+    if (w->all->catalog->engine == SO_ENGINE_POSTGRES) { /* its policies are functions of who knows what */
+        struct so_str role = so_watch_role(w, who);
+        so_buf_printf(b, "%zu|%.*s", role.n, SO_STR_ARG(role));
+        so_buf_put_str(b, who->claims.p == NULL ? SO_STR("") : who->claims);
+        return;
+    }
     if (who->role == SO_ROLE_SERVICE) {
         so_buf_lit(b, "service");
         return;
@@ -212,7 +276,8 @@ static int describe_columns(const struct so_watch *w, struct so_projection *p, s
             continue;
         so_jw_object(&j);
         so_jw_member_str(&j, "name", column->name);
-        so_jw_member_cstr(&j, "type", so_type_info(column->type)->pg_name);
+        so_jw_member_str(&j, "type",
+                         column->type_name.p != NULL ? column->type_name : so_str_c(so_type_info(column->type)->pg_name));
         so_jw_end_object(&j);
     }
     so_jw_end_array(&j);

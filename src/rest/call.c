@@ -151,18 +151,33 @@ static int add_defaults(struct given *g)
     return rc;
 }
 
+/* What the request gives into *row, judged by the function's params. */
+static int judge(struct given *g, struct so_json *row)
+{
+    struct so_rest_plan *p = g->p;
+    g->members = so_alloc_array(p->arena, g->function->arg_count + 1, sizeof(*g->members));
+    if (g->members == NULL)
+        return so_err_oom(p->err);
+    int rc = collect(g);
+    *row = (struct so_json){.type = SO_JSON_OBJECT, .len = g->count, .u.members = g->members};
+    return rc == SO_OK ? so_function_validate(g->function, row, p->arena, &p->violations, p->err) : rc;
+}
+
+int so_call_judge(struct so_rest_plan *p, const struct so_request *request, const struct so_function *f)
+{
+    struct given g = {.p = p, .request = request, .function = f};
+    struct so_json row;
+    return judge(&g, &row);
+}
+
 static int plan_args(struct so_rest_plan *p, const struct so_request *request, const struct so_function *f)
 {
     struct given g = {.p = p, .request = request, .function = f};
     struct so_json *row = so_alloc_zero(p->arena, sizeof(*row));
     struct so_input_column *columns = so_alloc_array(p->arena, f->arg_count + 1, sizeof(*columns));
-    g.members = so_alloc_array(p->arena, f->arg_count + 1, sizeof(*g.members));
-    if (g.members == NULL || row == NULL || columns == NULL)
+    if (row == NULL || columns == NULL)
         return so_err_oom(p->err);
-    int rc = collect(&g);
-    *row = (struct so_json){.type = SO_JSON_OBJECT, .len = g.count, .u.members = g.members};
-    if (rc == SO_OK)
-        rc = so_function_validate(f, row, p->arena, &p->violations, p->err);
+    int rc = judge(&g, row);
     if (rc == SO_OK)
         rc = add_defaults(&g);
     row->len = g.count;

@@ -45,6 +45,7 @@ const struct so_dialect so_dialect_sqlite = {
     .call_plan = so_call_plan,
     .write_plan = so_write_plan,
     .make = so_sql_make,
+    .root = so_rest_write_root,
     .operators =
         {
             [SO_OP_EQ] = {.sql = "$c = $v"},

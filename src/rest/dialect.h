@@ -32,6 +32,7 @@ struct so_dialect {
     int (*make)(struct so_rest_op *op); /* the statements of a plan */
     int (*run)(struct so_rest_op *op, struct so_conn *conn, struct so_rest_out *out, struct so_buf *body,
                struct so_err *err);
+    void (*root)(const struct so_rest_op *op, struct so_buf *body); /* the document at the root */
     struct so_dialect_operator operators[SO_OP_COUNT];
     const char *is[SO_IS_UNKNOWN + 1];
     /* A JSON path: its parameter's text, and what it finds as JSON, as text, and as a value that sorts. */

@@ -10,6 +10,7 @@ const struct so_dialect so_dialect_postgres = {
     .write_plan = so_pg_write_plan,
     .make = so_pg_make,
     .run = so_pg_run,
+    .root = so_pg_write_root,
     .operators =
         {
             [SO_OP_EQ] = {.sql = " = "},

@@ -28,7 +28,8 @@ int so_expr_resolve(struct so_rest_plan *p, const struct so_entity *e, const str
                     struct so_expr *out)
 {
     *out = (struct so_expr){.column = so_entity_column(e, field->name, p->who), .field = field};
-    if (p->dialect->resolves_itself)
+    bool is_hidden = out->column == NULL && so_relation_column(e->relation, field->name) != NULL;
+    if (p->dialect->resolves_itself && !is_hidden)
         return SO_OK;
     if (out->column == NULL)
         return so_fail_http(p->err, SQL_NO_COLUMN, SO_STR_ARG(e->relation->name), SO_STR_ARG(field->name));

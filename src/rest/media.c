@@ -230,6 +230,23 @@ bool so_media_prefers(struct so_str accept, struct so_str type)
     return false;
 }
 
+bool so_media_is_own(struct so_str accept, bool (*speaks)(void *arg, struct so_str type), void *arg, struct so_str *out_type)
+{
+    struct so_str rest = so_str_trim(accept).n == 0 ? SO_STR("*/*") : accept, part;
+    bool is_own = false;
+    int best = 0;
+    while (next_part(&rest, ',', &part)) {
+        struct asked asked = parse_one(part);
+        bool own = asked.quality > best && speaks(arg, asked.type);
+        if (asked.quality <= best || (!own && find_media(asked.type, false) == NULL))
+            continue;
+        best = asked.quality;
+        is_own = own;
+        *out_type = asked.type;
+    }
+    return is_own;
+}
+
 struct so_str so_content_type(enum so_content content)
 {
     static const struct so_str NAMES[] = {

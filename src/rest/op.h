@@ -34,6 +34,7 @@ int so_explain_run(const struct so_rest_op *op, struct so_stmt *st, struct so_re
                    struct so_err *err) SO_MUST_CHECK;
 /* root.c: the document at "/": the tables that the caller may see. */
 void so_rest_write_root(const struct so_rest_op *op, struct so_buf *body);
+void so_pg_write_root(const struct so_rest_op *op, struct so_buf *body); /* pg_root.c */
 /* answer.c: headers. */
 /* A header's name is a token, its value is without line ends (RFC 9110 section 5.5): the database is no way round that. */
 bool so_rest_is_header(struct so_str name, struct so_str value);

@@ -4,6 +4,7 @@
  *   pg_filter.c   conditions and fields
  *   pg_write.c    INSERT, UPDATE, DELETE from json_to_recordset($1)
  *   pg_call.c     which function is called, and the call
+ *   pg_media.c    the media types that the database speaks itself
  *   pg_main.c     the one statement whose only row is the answer:
  *                     WITH pgrst_source AS (...) SELECT total, page, location, body, headers, status, inserted FROM ...
  *   pg_session.c  what stands before it in the transaction: role, claims, search_path, the pre-request function
@@ -70,6 +71,7 @@ void so_pg_put_write(struct so_sqlb *b);
 /* FROM (SELECT $1 AS json_data) ..., as pgrst_body with these columns. */
 struct so_pg_typed {
     struct so_str name, type, default_sql;
+    struct so_str from_json; /* the function that makes it of its JSON; n == 0: none is needed */
 };
 void so_pg_put_body(struct so_sqlb *b, const struct so_pg_typed *columns, size_t count, bool select, bool one,
                     bool defaults);
@@ -78,6 +80,9 @@ int so_pg_body_text(struct so_rest_plan *p, struct so_str *out) SO_MUST_CHECK;
 
 /* pg_call.c */
 void so_pg_put_call(struct so_sqlb *b);
+
+/* pg_media.c: what the answer is, now that it is known what is asked. */
+int so_pg_settle_media(struct so_rest_op *op) SO_MUST_CHECK;
 
 /* pg_session.c */
 int so_pg_session(struct so_rest_op *op) SO_MUST_CHECK;

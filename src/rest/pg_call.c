@@ -243,6 +243,16 @@ static int find_entity(struct so_rest_plan *p, const struct so_proc *f)
     return SO_OK;
 }
 
+/* A function that was made of a file has that file's params. */
+static int judge_args(struct so_rest_plan *p, const struct so_request *request)
+{
+    const struct so_routine *r = so_snapshot_function(p->snapshot, request->name);
+    bool is_default = p->schema == &p->snapshot->catalog->schemas[0];
+    return r != NULL && is_default && r->function->arg_count == p->top.proc->param_count
+               ? so_call_judge(p, request, r->function)
+               : SO_OK;
+}
+
 int so_pg_call_plan(struct so_rest_plan *p, const struct so_request *request)
 {
     struct keys k = {.count = 0};
@@ -256,7 +266,8 @@ int so_pg_call_plan(struct so_rest_plan *p, const struct so_request *request)
     const struct so_prefer *prefer = &request->prefer;
     if (prefer->max_affected >= 0 && prefer->handling == SO_HANDLING_STRICT && !p->top.proc->returns_set)
         return so_fail_http(p->err, PGRST128);
-    return find_entity(p, p->top.proc);
+    rc = request->verb == SO_VERB_INFO ? SO_OK : judge_args(p, request);
+    return rc == SO_OK ? find_entity(p, p->top.proc) : rc;
 }
 
 /* ---- the call ---- */

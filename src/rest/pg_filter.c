@@ -151,6 +151,23 @@ static struct so_str pattern_of(struct so_sqlb *b, const struct so_cond *c, stru
     return text;
 }
 
+/* A domain's values look outside as its cast from text has it. */
+static void put_operand(struct so_sqlb *b, const struct so_cond *c, struct so_str text, bool is_list)
+{
+    const struct so_column *column = column_of(&c->expr);
+    bool converts = column != NULL && column->from_text.n > 0 && c->expr.field->path == NULL &&
+                    b->dialect->operators[c->op].pattern == NULL && c->op != SO_OP_ISDISTINCT;
+    if (!converts) {
+        so_pg_put_value(b, text);
+        return;
+    }
+    so_text_c(&b->text, is_list ? "ARRAY(SELECT " : "");
+    so_text_str(&b->text, column->from_text);
+    so_text_c(&b->text, is_list ? "(_) FROM unnest(" : "(");
+    so_pg_put_value(b, text);
+    so_text_c(&b->text, is_list ? "::text[]) AS _)" : "::text)");
+}
+
 /* Not IN: an empty list is no syntax error with ANY, and the statement's text is the same for every length. */
 static void put_compare(struct so_sqlb *b, const struct so_node *node, const struct so_cond *c)
 {
@@ -167,9 +184,9 @@ static void put_compare(struct so_sqlb *b, const struct so_node *node, const str
     if (is_empty)
         so_text_lit(&b->text, "'{}'");
     else if (quantifier == SO_QUANT_NONE)
-        so_pg_put_value(b, pattern_of(b, c, c->value.text));
+        put_operand(b, c, pattern_of(b, c, c->value.text), false);
     else
-        so_pg_put_value(b, pattern_of(b, c, so_pg_array(b->plan->arena, c->list)));
+        put_operand(b, c, pattern_of(b, c, so_pg_array(b->plan->arena, c->list)), true);
     if (quantifier != SO_QUANT_NONE)
         so_text_char(&b->text, ')');
 }

@@ -78,7 +78,7 @@ static void put_body(struct so_sqlb *b)
     if (silent)
         so_text_lit(&b->text, "''::text");
     else if (r->media == SO_MEDIA_RAW)
-        so_text_lit(&b->text, "(pg_catalog.array_agg(_postgrest_t.pgrst_scalar))[1]");
+        so_text_str(&b->text, r->raw_sql);
     else if (r->media == SO_MEDIA_CSV)
         put_csv(b);
     else
@@ -143,6 +143,26 @@ static void put_source(struct so_sqlb *b)
     so_text_char(&b->text, ')');
 }
 
+/* The written rows for the schema's verdict, which knows a decimal as a text. */
+static void put_written(struct so_sqlb *b)
+{
+    const struct so_entity *e = b->plan->top.entity;
+    bool any = false;
+    for (size_t i = 0; i < e->relation->column_count; i++)
+        any |= so_entity_column_is_decimal(&e->columns[i]);
+    so_text_c(&b->text, any ? ", (SELECT json_agg(to_jsonb(_)" : ", (SELECT json_agg(_");
+    for (size_t i = 0; i < e->relation->column_count; i++) {
+        if (!so_entity_column_is_decimal(&e->columns[i]))
+            continue;
+        so_text_lit(&b->text, " || jsonb_build_object(");
+        so_pg_put_literal(b, e->relation->columns[i].name);
+        so_text_lit(&b->text, ", _.");
+        so_text_name(&b->text, e->relation->columns[i].name);
+        so_text_lit(&b->text, "::text)");
+    }
+    so_text_lit(&b->text, ") FROM pgrst_source AS _)::text AS written");
+}
+
 static void put_columns(struct so_sqlb *b)
 {
     const struct so_rest_plan *p = b->plan;
@@ -163,7 +183,7 @@ static void put_columns(struct so_sqlb *b)
               p->write.resolution == SO_RESOLUTION_MERGE ? "nullif(current_setting('pgrst.inserted', true), '')" : "''");
     so_text_lit(&b->text, " AS response_inserted");
     if (p->write.validates_new_row)
-        so_text_lit(&b->text, ", (SELECT json_agg(_) FROM pgrst_source AS _)::text AS written");
+        put_written(b);
 }
 
 static void put_rows(struct so_sqlb *b)
@@ -269,22 +289,6 @@ static int end_transaction(struct so_rest_op *op)
     return tx->rolls_back ? so_pg_add_query(op, &CONSTRAINTS) : SO_OK;
 }
 
-/* A value whose type is a domain named after a media type goes out as it is, when it is asked for by that name. */
-static int settle_media(struct so_rest_op *op)
-{
-    struct so_request *r = &op->request;
-    const struct so_proc *f = op->plan.top.proc;
-    struct so_str own = f == NULL || f->returns_set || f->returns_composite ? SO_STR("") : f->media_type;
-    bool any = so_str_eq(own, SO_STR("*/*"));
-    if (r->explain.asked || (!any && (own.n == 0 || !so_media_prefers(r->accept, own))))
-        return r->media == SO_MEDIA_NONE ? so_fail_http(op->plan.err, PGRST107, SO_STR_ARG(so_str_trim(r->accept))) : SO_OK;
-    r->media = SO_MEDIA_RAW;
-    r->raw_type = any                                   ? SO_STR("application/octet-stream")
-                  : so_str_starts(own, SO_STR("text/")) ? so_arena_printf(op->arena, "%.*s; charset=utf-8", SO_STR_ARG(own))
-                                                        : own;
-    return r->raw_type.p == NULL ? so_err_oom(op->plan.err) : SO_OK;
-}
-
 int so_pg_add_query(struct so_rest_op *op, const struct so_sql *sql)
 {
     struct so_str *values = so_alloc_array(op->arena, sql->param_count + 1, sizeof(*values));
@@ -305,7 +309,7 @@ int so_pg_make(struct so_rest_op *op)
     op->pg->main = op->pg->explain = SIZE_MAX;
     if (op->plan.violations != NULL)
         return SO_OK; /* nothing will run */
-    int rc = settle_media(op);
+    int rc = so_pg_settle_media(op);
     if (rc == SO_OK)
         rc = check_spreads(&op->plan, &op->plan.top, false);
     mark_stars(&op->plan.top, false);

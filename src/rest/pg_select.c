@@ -52,6 +52,23 @@ static void after_aggregate(struct so_sqlb *b, const struct so_out *out)
     so_text_lit(&b->text, " )");
 }
 
+/* The function that says how a column's values look in JSON, when the value goes out as it is. */
+static struct so_str output_function(const struct so_out *out)
+{
+    bool plain = out->kind == SO_OUT_EXPR && out->expr.column != NULL && out->expr.field->path == NULL &&
+                 out->aggregate == SO_AGG_NONE;
+    return plain ? out->expr.column->column->to_json : (struct so_str){NULL, 0};
+}
+
+static void put_field_value(struct so_sqlb *b, const struct so_node *node, const struct so_out *out)
+{
+    struct so_str function = output_function(out);
+    so_text_str(&b->text, function);
+    so_text_c(&b->text, function.n > 0 ? "(" : "");
+    so_pg_put_field(b, node, &out->expr);
+    so_text_c(&b->text, function.n > 0 ? ")" : "");
+}
+
 static void put_cast_field(struct so_sqlb *b, const struct so_node *node, const struct so_out *out)
 {
     if (out->kind == SO_OUT_COUNT) {
@@ -59,13 +76,16 @@ static void put_cast_field(struct so_sqlb *b, const struct so_node *node, const 
         so_text_c(&b->text, is_to_one_spread(node) ? "" : ".*");
         return;
     }
-    if (out->cast_name.p != NULL)
+    bool is_decimal = out->expr.column != NULL && so_entity_column_is_decimal(out->expr.column) &&
+                      out->expr.field->path == NULL && out->aggregate == SO_AGG_NONE;
+    struct so_str cast = out->cast_name.p == NULL && is_decimal ? SO_STR("text") : out->cast_name;
+    if (cast.p != NULL)
         so_text_lit(&b->text, "CAST( ");
-    so_pg_put_field(b, node, &out->expr);
-    if (out->cast_name.p == NULL)
+    put_field_value(b, node, out);
+    if (cast.p == NULL)
         return;
     so_text_lit(&b->text, " AS ");
-    so_text_str(&b->text, out->cast_name); /* the grammar allows letters, digits, blanks and brackets only */
+    so_text_str(&b->text, cast); /* the grammar allows letters, digits, blanks and brackets only */
     so_text_lit(&b->text, " )");
 }
 
@@ -88,18 +108,46 @@ static void put_item(struct so_sqlb *b, const struct so_node *node, const struct
     put_cast_field(b, node, out);
     if (aggregates)
         after_aggregate(b, out);
-    put_as(b, hoisted && out->aggregate != SO_AGG_NONE ? result_name(node, out) : out->alias);
+    bool is_named = (hoisted && out->aggregate != SO_AGG_NONE) || output_function(out).n > 0;
+    put_as(b, is_named ? result_name(node, out) : out->alias);
 }
 
 /* ---- stars ---- */
 
-/* Grouping and arrays of columns need their names. */
-static bool expands_star(const struct so_node *node)
+static bool has_output_function(const struct so_relation *r)
 {
-    return node->entity->relation->column_count > 0 && (node->expands_star || is_to_many_spread(node));
+    for (size_t i = 0; i < r->column_count; i++)
+        if (r->columns[i].to_json.n > 0)
+            return true;
+    return false;
 }
 
-static void put_star(struct so_sqlb *b, const struct so_node *node)
+/* Grouping, arrays of columns and functions of columns need their names. */
+static bool expands_star(const struct so_node *node)
+{
+    const struct so_relation *r = node->entity->relation;
+    return r->column_count > 0 &&
+           (node->expands_star || is_to_many_spread(node) || (!node->keeps_domains && has_output_function(r)));
+}
+
+static void put_star_column(struct so_sqlb *b, const struct so_node *node, const struct so_entity_column *column,
+                            bool grouping)
+{
+    bool converts = !grouping && column->column->to_json.n > 0;
+    if (converts) {
+        so_text_str(&b->text, column->column->to_json);
+        so_text_char(&b->text, '(');
+    }
+    so_pg_put_source(b, node);
+    so_text_char(&b->text, '.');
+    so_text_str(&b->text, column->quoted);
+    if (converts) {
+        so_text_lit(&b->text, ") AS ");
+        so_text_str(&b->text, column->quoted);
+    }
+}
+
+static void put_star(struct so_sqlb *b, const struct so_node *node, bool grouping)
 {
     const struct so_entity *e = node->entity;
     bool first = true;
@@ -110,9 +158,7 @@ static void put_star(struct so_sqlb *b, const struct so_node *node)
     }
     for (size_t i = 0; i < e->relation->column_count; i++) {
         put_comma(b, &first);
-        so_pg_put_source(b, node);
-        so_text_char(&b->text, '.');
-        so_text_str(&b->text, e->columns[i].quoted);
+        put_star_column(b, node, &e->columns[i], grouping);
     }
 }
 
@@ -245,7 +291,7 @@ static void put_items(struct so_sqlb *b, const struct so_node *node)
         if (out->kind == SO_OUT_EMBED)
             put_embed_item(b, out->child);
         else if (out->kind == SO_OUT_STAR)
-            put_star(b, node);
+            put_star(b, node, false);
         else
             put_item(b, node, out);
     }
@@ -366,7 +412,7 @@ static void put_group(struct so_sqlb *b, const struct so_node *node)
         so_text_c(&b->text, first ? " GROUP BY " : ", ");
         first = false;
         if (out->kind == SO_OUT_STAR)
-            put_star(b, node);
+            put_star(b, node, true);
         else if (out->kind == SO_OUT_EMBED)
             so_text_name(&b->text, out->child->alias.p != NULL ? out->child->alias : out->child->name);
         else if (out->alias.p != NULL)

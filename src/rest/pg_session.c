@@ -221,6 +221,7 @@ int so_pg_session(struct so_rest_op *op)
     so_sqlb_start(&b, &op->plan);
     so_text_lit(&b.text, "SELECT ");
     put_setting(&b, "search_path", search_path(&b));
+    put_named_settings(&b, op->settings->pg.app_settings);
     put_named_settings(&b, settings == NULL ? NULL : settings->settings);
     put_setting(&b, "role", role);
     put_setting(&b, "request.jwt.claims", claims(&b, role));

@@ -165,7 +165,10 @@ static void put_records(struct so_sqlb *b, const struct so_pg_typed *columns, si
         so_text_c(&b->text, i > 0 ? ", " : "");
         so_text_name(&b->text, columns[i].name);
         so_text_char(&b->text, ' ');
-        so_text_str(&b->text, columns[i].type);
+        if (columns[i].from_json.n > 0)
+            so_text_lit(&b->text, "json");
+        else
+            so_text_str(&b->text, columns[i].type);
     }
     so_text_c(&b->text, count == 0 ? "" : ")");
 }
@@ -190,6 +193,12 @@ void so_pg_put_body(struct so_sqlb *b, const struct so_pg_typed *columns, size_t
     so_text_lit(&b->text, "LATERAL (SELECT ");
     for (size_t i = 0; i < count; i++) {
         so_text_c(&b->text, i > 0 ? ", " : "");
+        so_text_str(&b->text, columns[i].from_json);
+        so_text_c(&b->text, columns[i].from_json.n > 0 ? "(" : "");
+        so_text_name(&b->text, columns[i].name);
+        if (columns[i].from_json.n == 0)
+            continue;
+        so_text_lit(&b->text, ") AS ");
         so_text_name(&b->text, columns[i].name);
     }
     so_text_lit(&b->text, " FROM ");
@@ -295,7 +304,8 @@ static const struct so_pg_typed *typed_sets(struct so_sqlb *b, size_t *out_count
     *out_count = 0;
     b->text.failed |= columns == NULL;
     for (const struct so_set *s = w->sets; columns != NULL && s != NULL; s = s->next)
-        columns[(*out_count)++] = (struct so_pg_typed){s->column->column->name, s->column->column->declared, s->default_sql};
+        columns[(*out_count)++] = (struct so_pg_typed){s->column->column->name, s->column->column->declared, s->default_sql,
+                                                       s->column->column->from_json};
     return columns;
 }
 

@@ -35,10 +35,19 @@ static int name_out(struct so_rest_plan *p, struct so_out *out, struct so_str ke
     return out->field.key.p == NULL ? so_err_oom(p->err) : SO_OK;
 }
 
+/* A decimal is a text in JSON, which PostgreSQL has to be told. */
+static bool has_decimal(const struct so_entity *e)
+{
+    for (size_t i = 0; i < e->relation->column_count; i++)
+        if (so_entity_column_is_decimal(&e->columns[i]))
+            return true;
+    return false;
+}
+
 static int add_star(struct so_rest_plan *p, const struct so_node *node, struct outs *outs)
 {
     const struct so_entity *e = node->entity;
-    if (p->dialect->resolves_itself && !so_entity_hides(e, p->who)) {
+    if (p->dialect->resolves_itself && !so_entity_hides(e, p->who) && !has_decimal(e)) {
         struct so_out *out = add_out(p, outs);
         if (out != NULL)
             out->kind = SO_OUT_STAR;
@@ -48,9 +57,14 @@ static int add_star(struct so_rest_plan *p, const struct so_node *node, struct o
         if (so_entity_column_hidden(&e->columns[i], p->who))
             continue;
         struct so_out *out = add_out(p, outs);
+        struct so_field_name *name = so_alloc_zero(p->arena, sizeof(*name));
         if (out == NULL)
             return SO_ENOMEM;
+        if (name == NULL)
+            return so_err_oom(p->err);
+        name->name = e->columns[i].column->name;
         out->expr.column = &e->columns[i];
+        out->expr.field = name;
         out->field = e->columns[i].field;
     }
     return SO_OK;

@@ -113,6 +113,7 @@ struct so_node {
     const struct so_routine *routine; /* the top may be what a function gives; entity is then how its rows look */
     const struct so_policy *policy;   /* what a row must fulfil to be read */
     unsigned depth;                   /* 0: the top */
+    bool keeps_domains;               /* its rows go to a function of theirs: values as they are (PostgreSQL) */
     bool expands_star;                /* an aggregate here or above asks for every column by name (PostgreSQL) */
     unsigned number;                  /* t0, t1, ...; the target of a write goes by its own name instead */
     bool is_target;
@@ -202,6 +203,8 @@ int so_value_convert_list(struct so_rest_plan *p, struct so_cond *c, const struc
 int so_text_type(struct so_rest_plan *p, enum so_type type, struct so_json *value) SO_MUST_CHECK;
 /* call.c: PGRST202, 42501, and the arguments. */
 int so_call_plan(struct so_rest_plan *p, const struct so_request *request) SO_MUST_CHECK;
+/* The arguments against the params of the function's file; what it finds is p->violations. */
+int so_call_judge(struct so_rest_plan *p, const struct so_request *request, const struct so_function *f) SO_MUST_CHECK;
 /* typed.c: p->rows of a body that is text, each value of its column's type. */
 int so_rows_type(struct so_rest_plan *p) SO_MUST_CHECK;
 /* pg_call.c: the same among PostgreSQL's functions; PGRST203, too. */

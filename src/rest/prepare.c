@@ -40,8 +40,8 @@ static int settle_media(struct so_rest_op *op, struct so_err *err)
         if (r->raw_type.p == NULL)
             return so_err_oom(err);
     }
-    if (so_snapshot_dialect(op->snapshot)->resolves_itself && r->resource == SO_RESOURCE_FUNCTION)
-        return SO_OK; /* which function it is, is not known yet */
+    if (so_snapshot_dialect(op->snapshot)->resolves_itself && r->resource != SO_RESOURCE_ROOT)
+        return SO_OK; /* what the database speaks itself of it, is not known yet */
     bool fails = r->media == SO_MEDIA_NONE && (r->resource != SO_RESOURCE_FUNCTION || routine != NULL);
     return fails ? so_fail_http(err, PGRST107, SO_STR_ARG(so_str_trim(r->accept))) : SO_OK;
 }

@@ -95,7 +95,8 @@ static void take_profile(struct so_request *r, const struct headers *h)
     r->named_schema = r->profile.p != NULL;
 }
 
-/* A plan may be refused later, and a function may have a type of its own: until then nothing is wrong (prepare.c). */
+/* A plan may be refused later, and a function or a relation may have a type of its own: until then nothing is wrong
+ * (prepare.c). */
 static int choose_media(struct so_request *r, struct so_str accept, struct so_err *err)
 {
     struct so_err none = SO_ERR_INIT;
@@ -104,7 +105,7 @@ static int choose_media(struct so_request *r, struct so_str accept, struct so_er
     if (rc == SO_OK)
         return SO_OK;
     r->media = SO_MEDIA_NONE;
-    if (r->explain.asked || r->resource == SO_RESOURCE_FUNCTION)
+    if (r->explain.asked || r->resource != SO_RESOURCE_ROOT)
         return SO_OK;
     *err = none;
     return rc;

@@ -228,6 +228,7 @@ struct so_request {
     enum so_media media;
     struct so_explain explain;
     struct so_str raw_type; /* of SO_MEDIA_RAW */
+    struct so_str raw_sql;  /* PostgreSQL: the expression that makes it of the rows */
     bool named_schema;      /* Accept-Profile or Content-Profile was given */
     struct so_str profile;  /* ... and names this schema; p == NULL: none */
     enum so_content content;
@@ -273,6 +274,10 @@ struct so_text;
 void so_explain_put_type(const struct so_explain *e, struct so_text *out); /* its media type */
 /* Whether a client takes `type` and asks for it by its name, and for no other one more. */
 bool so_media_prefers(struct so_str accept, struct so_str type);
+/* The most welcome type that can be had is one that speaks() knows; of equals the first in the header counts, and no header
+ * asks for anything. */
+bool so_media_is_own(struct so_str accept, bool (*speaks)(void *arg, struct so_str type), void *arg,
+                     struct so_str *out_type);
 
 struct so_str so_content_type(enum so_content content);
 /* is_call: of a function, which may take the whole body as a text. */

@@ -51,8 +51,9 @@ enum so_openapi_mode { SO_OPENAPI_FOLLOWS, SO_OPENAPI_SHOWS_ALL, SO_OPENAPI_DISA
 struct so_rest_pg_settings {
     const struct so_str *extra_search_path;
     size_t extra_search_path_count;
-    struct so_str anon_role;   /* of requests without a token; p == NULL: the role's name as Socle calls it */
-    struct so_str pre_request; /* a function's name, with or without its schema; p == NULL: none */
+    struct so_str anon_role; /* of requests without a token; p == NULL: the role's name as Socle calls it */
+    const struct so_proc_setting *app_settings; /* that every transaction has */
+    struct so_str pre_request;                  /* a function's name, with or without its schema; p == NULL: none */
 };
 
 struct so_rest_settings {

@@ -500,7 +500,7 @@ static int run_root(const struct so_rest_op *op, struct so_rest_out *out, struct
     out->status = 200;
     so_rest_put_header(out, SO_STR("Content-Type"), so_media_type(SO_MEDIA_OPENAPI));
     if (!op->request.head)
-        so_rest_write_root(op, body);
+        op->plan.dialect->root(op, body);
     return so_buf_check(body, "the answer", err);
 }
 

@@ -106,7 +106,7 @@ int so_scan_quoted(struct so_scan *s, struct so_str *out)
     return SO_OK;
 }
 
-/* Digits, with a sign before and an end after them, are an index; "1a" is a key. */
+/* Digits, with a sign before and an end after them, are an index; "1a" and "1-a" are keys. */
 static bool take_index(struct so_scan *s, int64_t *out)
 {
     size_t from = s->at, at = from;
@@ -114,7 +114,8 @@ static bool take_index(struct so_scan *s, int64_t *out)
         at++;
     while (at < s->text.n && s->text.p[at] >= '0' && s->text.p[at] <= '9')
         at++;
-    if (at < s->text.n && memchr("-:.,)", s->text.p[at], 5) == NULL)
+    bool is_arrow = at + 1 < s->text.n && s->text.p[at] == '-' && s->text.p[at + 1] == '>';
+    if (at < s->text.n && !is_arrow && memchr(":.,)", s->text.p[at], 4) == NULL)
         return false;
     if (!so_str_to_i64(so_str_slice(s->text, from, at), out))
         return false;

@@ -54,4 +54,10 @@ const struct so_policy *so_entity_policy(const struct so_entity *e, enum so_comm
 /* What the new row must fulfil: ALLOW when nothing is asked. */
 const struct so_policy *so_entity_check(const struct so_entity *e, const struct so_identity *who);
 
+/* The schema file says that it is exact: "format": "decimal". */
+static inline bool so_entity_column_is_decimal(const struct so_entity_column *c)
+{
+    return c->rule != NULL && c->rule->type == SO_TYPE_DECIMAL;
+}
+
 #endif

@@ -234,8 +234,7 @@ static bool asks(const struct so_policy *policy) { return policy->kind != SO_POL
 static const struct so_policy *changed_row_policy(struct so_rest_plan *p)
 {
     const struct so_policy *check = so_entity_check(p->top.entity, p->who);
-    bool given = check->kind != SO_POLICY_ALLOW || check->source.n > 0;
-    return given ? check : so_entity_policy(p->top.entity, SO_CMD_UPDATE, p->who);
+    return so_policy_is_given(check) ? check : so_entity_policy(p->top.entity, SO_CMD_UPDATE, p->who);
 }
 
 static void plan_policies(struct so_rest_plan *p)

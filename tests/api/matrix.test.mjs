@@ -9,6 +9,8 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 
 import { socle } from "../lib/cli.mjs";
+import { JWT_SECRET, makeToken } from "../lib/token.mjs";
+import { freshDatabase, SKIP } from "../lib/postgres.mjs";
 import { makeApp, SERVICE_KEY, Server } from "../lib/server.mjs";
 
 const own = { select: "owner_id = auth.uid()", insert: "owner_id = auth.uid()", update: "owner_id = auth.uid()", delete: "owner_id = auth.uid()" };
@@ -40,6 +42,14 @@ const NEW = (owner) => ({
 const CHANGE = { authors: { name: "changed" }, books: { title: "changed" }, diary: { line: "changed" }, vault: { line: "changed" } };
 const keyOf = (table) => schemas[table]["x-primary-key"][0];
 
+// An account that another service keeps.
+const madeUser = (name) => {
+  const access_token = makeToken(name);
+  return { access_token, user: { id: JSON.parse(Buffer.from(access_token.split(".")[1], "base64url")).sub, email: name } };
+};
+
+after(() => rmSync(dir, { recursive: true, force: true }));
+
 // A policy's meaning: the three forms that these files have.
 function judge(table, command, row, caller) {
   const policy = schemas[table]["x-policies"]?.[command];
@@ -51,12 +61,15 @@ function judge(table, command, row, caller) {
   return row[column] != null && row[column] === caller.uid;
 }
 
-describe("the policies of the schema files hold at every door", () => {
-  let server, rows, fresh;
+for (const isPostgres of [false, true]) describe(`the policies of the schema files hold at every door of ${isPostgres ? "PostgreSQL" : "SQLite"}`, { skip: isPostgres && SKIP }, () => {
+  let server, rows, fresh, database;
   const callers = {};
   before(async () => {
-    server = await Server.start({ dir, env: { SOCLE_DB_TX_END: "rollback-allow-override" } });
-    const ada = await server.user("ada"), eve = await server.user("eve");
+    database = isPostgres ? freshDatabase() : undefined;
+    const env = database ? { DATABASE_URL: database.url, SOCLE_JWT_SECRET: JWT_SECRET } : {};
+    server = await Server.start({ dir, env: { SOCLE_DB_TX_END: "rollback-allow-override", ...env } });
+    const user = (name) => (isPostgres ? madeUser(name) : server.user(name));
+    const ada = await user("ada"), eve = await user("eve");
     Object.assign(callers, {
       anon: { role: "anon", as: {}, who: "anon" },
       ada: { role: "authenticated", uid: ada.user.id, as: { token: ada.access_token }, who: ada.user.id },
@@ -72,7 +85,7 @@ describe("the policies of the schema files hold at every door", () => {
   });
   after(async () => {
     await server?.stop();
-    rmSync(dir, { recursive: true, force: true });
+    database?.drop();
   });
 
   const seen = (table, caller) => rows[table].filter((row) => judge(table, "select", row, caller));
@@ -94,9 +107,9 @@ describe("the policies of the schema files hold at every door", () => {
         const counted = await call(caller, `/rest/v1/${table}`, { method: "HEAD", headers: { Prefer: "count=exact" } });
         assert.equal(counted.headers.get("content-range").split("/")[1], String(want.length));
         const csv = await (await call(caller, `/rest/v1/${table}?select=${keyOf(table)}`, { headers: { Accept: "text/csv" } })).text();
-        assert.equal(csv.split("\n").length - 1, want.length);
+        assert.equal(csv.trimEnd().split("\n").length - 1, want.length);
         if (table !== "authors") assert.deepEqual(keys(table, await json(caller, `/rest/v1/rpc/all_${table}`, { method: "POST", body: {} })), want);
-        assert.deepEqual(explained(caller, `GET ${table}`).filter((row) => row.allowed).map((row) => row.key[keyOf(table)]).sort(), want);
+        if (!isPostgres) assert.deepEqual(explained(caller, `GET ${table}`).filter((row) => row.allowed).map((row) => row.key[keyOf(table)]).sort(), want);
       });
       it(`${name} reads ${table} through others: embedded, spread, inner`, async () => {
         const caller = callers[name];
@@ -120,6 +133,7 @@ describe("the policies of the schema files hold at every door", () => {
             const answer = await call(caller, `/rest/v1/${path}`, { method, body, headers: representation });
             if (answer.status === 409) assert.ok(want && command === "delete");
             else assert.deepEqual(keys(table, await answer.json()), want ? [row[keyOf(table)]] : [], path);
+            if (isPostgres) continue; // what explains is the server's own policies
             const rule = explained(caller, `${method} ${path}`, body)[0];
             assert.equal(rule.allowed, want);
             assert.equal(rule.policies[0].source, caller.role === "service_role" ? "true" : schemas[table]["x-policies"]?.[command] ?? null);
@@ -130,7 +144,7 @@ describe("the policies of the schema files hold at every door", () => {
         const want = judge(table, "insert", row, caller);
         const answer = await call(caller, `/rest/v1/${table}`, { method: "POST", body: row, headers: { Prefer: "return=minimal" } });
         assert.equal(answer.status, want ? 201 : caller.role === "anon" ? 401 : 403);
-        assert.equal(explained(caller, `POST ${table}`, row)[0].allowed, want);
+        if (!isPostgres) assert.equal(explained(caller, `POST ${table}`, row)[0].allowed, want);
       });
       it(`${name} upserts over rows of ${table}`, async () => {
         const caller = callers[name];

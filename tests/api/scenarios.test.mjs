@@ -9,7 +9,6 @@
 // "as" signs that user up at first use (on PostgreSQL, where another service keeps the accounts, it makes a token);
 // "nobody" sends no key.
 import assert from "node:assert/strict";
-import { createHash, createHmac } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -17,20 +16,10 @@ import { fileURLToPath } from "node:url";
 
 import { difference } from "../lib/match.mjs";
 import { freshDatabase, SKIP } from "../lib/postgres.mjs";
+import { JWT_SECRET, makeToken } from "../lib/token.mjs";
 import { makeApp, SERVICE_KEY, Server } from "../lib/server.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const JWT_SECRET = "a secret of the tests, long enough for HS256";
-
-// What another service would sign.  Names in "role:name" are roles of the database.
-function makeToken(as) {
-  const hex = createHash("sha256").update(as).digest("hex");
-  const sub = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
-  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const role = as.startsWith("role:") ? as.slice(5) : "authenticated";
-  const text = `${part({ alg: "HS256", typ: "JWT" })}.${part({ role, sub, exp: Math.floor(Date.now() / 1000) + 3600 })}`;
-  return `${text}.${createHmac("sha256", JWT_SECRET).update(text).digest("base64url")}`;
-}
 
 async function credentials(server, as = "anon") {
   if (as === "nobody") return { key: null };
@@ -79,17 +68,18 @@ for (const scenario of scenarios(here))
     for (const step of scenario.steps) it(step.name, () => run(server, step));
   });
 
+// `sql` makes the tables, which are then served as they are; without it they are made of the schema files, as on SQLite.
 function onPostgres(scenario, sql, app) {
   describe(`${scenario.name} on PostgreSQL: ${scenario.about}`, { skip: SKIP }, () => {
     let server;
     let dir;
     let database;
     before(async () => {
-      dir = makeApp({ ...app, seed: null });
-      database = freshDatabase({ sql: readFileSync(join(here, sql), "utf8") });
+      dir = makeApp({ ...app, ...(sql ? { seed: null } : {}) });
+      database = freshDatabase(sql ? { sql: readFileSync(join(here, sql), "utf8") } : {});
       server = await Server.start({
         dir,
-        command: "serve",
+        command: sql ? "serve" : "dev",
         env: { DATABASE_URL: database.url, SOCLE_JWT_SECRET: JWT_SECRET, ...scenario.env },
       });
       server.isPostgres = true;
@@ -104,5 +94,5 @@ function onPostgres(scenario, sql, app) {
   });
 }
 
-for (const scenario of scenarios(here)) if (!scenario.sqlite_only) onPostgres(scenario, "../lib/bookstore.sql", { files: scenario.files });
+for (const scenario of scenarios(here)) if (!scenario.sqlite_only) onPostgres(scenario, null, { files: scenario.files });
 for (const scenario of scenarios(join(here, "postgres"))) onPostgres(scenario, join("postgres", scenario.sql), { schemas: null });

@@ -163,6 +163,9 @@ describe("init, migrate, serve", () => {
   const value = (out, name) => JSON.parse(out).find((row) => row.name === name).value;
   for (const [env, name, want] of [
     [{ PGRST_DB_MAX_ROWS: "7" }, "SOCLE_DB_MAX_ROWS", "7"],
+    [{ PGRST_DB_CONFIG: "false", PGRST_JWT_SECRET_IS_BASE64: "no", PGRST_DB_POOL: "9" }, "SOCLE_DB_POOL", "9"],
+    [{ PGRST_DB_CHANNEL_ENABLED: "false" }, "SOCLE_DB_CHANNEL", ""],
+    [{ PGRST_DB_CHANNEL_ENABLED: "true" }, "SOCLE_DB_CHANNEL", "pgrst"],
     [{ PGRST_DB_MAX_ROWS: "7", SOCLE_DB_MAX_ROWS: "8" }, "SOCLE_DB_MAX_ROWS", "8"],
     [{ SOCLE_MAX_ROWS: "9" }, "SOCLE_DB_MAX_ROWS", "9"],
     [{ PGRST_DB_TX_END: "rollback-allow-override" }, "SOCLE_DB_TX_END", "rollback-allow-override"],
@@ -191,6 +194,11 @@ describe("init, migrate, serve", () => {
     [{ SOCLE_AUTH_PROVIDERS: "google,,acme", SOCLE_AUTH_GOOGLE_CLIENT_ID: "a" }, /SOCLE_AUTH_PROVIDERS holds ""/],
     [{ SOCLE_AUTH_PROVIDERS: "My IdP" }, /SOCLE_AUTH_PROVIDERS holds "My IdP": a name is at most 32 of the characters a-z 0-9 - _/],
     [{ SOCLE_AUTH_PROVIDERS: "a", SOCLE_AUTH_A_CLIENT_ID: "x", SOCLE_AUTH_A_EMAIL_OPTIONAL: "perhaps" }, /SOCLE_AUTH_A_EMAIL_OPTIONAL is "perhaps", but must be true or false/],
+    [{ PGRST_DB_CONFIG: "true" }, /PGRST_DB_CONFIG is set, but not known here: settings are read from the environment/],
+    [{ PGRST_JWT_SECRET_IS_BASE64: "true" }, /PGRST_JWT_SECRET_IS_BASE64 is set, but not known here: .* decode it first/],
+    [{ PGRST_DB_ROOT_SPEC: "root" }, /PGRST_DB_ROOT_SPEC is set, but not known here/],
+    [{ PGRST_SERVER_UNIX_SOCKET: "/run/pgrst.sock" }, /PGRST_SERVER_UNIX_SOCKET is set, but not known here: Socle listens on HOST and PORT only/],
+    [{ PGRST_DB_CHANNEL_ENABLED: "perhaps" }, /PGRST_DB_CHANNEL_ENABLED is "perhaps", but must be true or false/],
     [{ SOCLE_REST_PATH: "rest" }, /SOCLE_REST_PATH is "rest", but must be a path that begins with \//],
   ])
     it(`refuses ${JSON.stringify(env)}`, () => assert.match(socle(["config"], { env }).err, why));

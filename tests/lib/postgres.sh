@@ -5,9 +5,11 @@
 #   postgres.sh start DIR [NAME=VALUE...]   makes a cluster in DIR, which must not be there, and starts it; prints its URL.
 #                                           NAME=VALUE are settings of the server: fsync=on, listen_addresses=127.0.0.1 ...
 #                                           ssl=on makes a certificate for 127.0.0.1, which is also DIR/data/server.crt
+#   postgres.sh standby DIR OF          makes a standby of the server in the folder OF by pg_basebackup, and starts it; prints its URL
 #   postgres.sh stop DIR [MODE]             MODE: fast (the default) or immediate, which is as good as a crash
 #   postgres.sh again DIR                   starts it again after a stop
 #   postgres.sh remove DIR                  stops it and deletes DIR
+#   postgres.sh roles URL                   makes the roles of the API, as Supabase has them
 #   postgres.sh have                        exit 0 when this machine has PostgreSQL 15 or later
 #
 # Without fsync unless asked, since nobody pulls the plug in a test.
@@ -68,16 +70,31 @@ start() {
     echo "postgresql://postgres@/postgres?host=$dir"
 }
 
+standby() {
+    local dir=$1 of=$2
+    mkdir -m 700 "$dir"
+    [ "$(id -u)" -ne 0 ] || chown "$(as_user id -u)" "$dir"
+    (cd / && as_user "$BIN/pg_basebackup" -D "$dir/data" -h "$of" -U postgres -R -X stream --checkpoint=fast --no-sync)
+    echo "unix_socket_directories = '$dir'" | as_user tee -a "$dir/data/postgresql.conf" >/dev/null
+    launch "$dir"
+    echo "postgresql://postgres@/postgres?host=$dir"
+}
+
 stop() { (cd / && as_user "$BIN/pg_ctl" stop --silent --wait -D "$1/data" -m "${2:-fast}" >/dev/null); }
 
+# Roles belong to the whole server, and tests that run at once would each make them in their own way.
+roles() {
+    "$BIN/psql" -X -q "$1" -c 'CREATE ROLE anon NOLOGIN; CREATE ROLE authenticated NOLOGIN; CREATE ROLE service_role NOLOGIN BYPASSRLS'
+}
+
 remove() {
-    stop "$1" immediate || true
+    stop "$1" immediate 2>/dev/null || true
     rm -rf "$1"
 }
 
 case "${1:-}" in
-    start | stop | remove) "$@" ;;
+    start | standby | stop | remove | roles) "$@" ;;
     again) launch "$2" ;;
     have) have ;;
-    *) sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

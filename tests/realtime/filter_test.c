@@ -297,6 +297,40 @@ static void what_is_no_row_is_refused(void **state)
     }
 }
 
+/* A row of PostgreSQL's log. */
+#define JSON_ROW                                                                                                            \
+    "{\"s\":\"q\",\"i\":9007199254740993,\"x\":1.50,\"b\":true,\"nil\":null,\"j\":[1],\"at\":\"2026-01-02T03:04:05+09:"     \
+    "00\"}"
+
+static void rows_of_json_keep_what_they_say(void **state)
+{
+    (void)state;
+    struct so_arena own;
+    struct so_err err = SO_ERR_INIT;
+    struct so_row row;
+    struct so_cell cell;
+    so_arena_init(&own, 1 << 20);
+    assert_int_equal(so_row_parse_json(SO_STR(JSON_ROW), &own, &row, &err), SO_OK);
+    assert_int_equal(row.count, 7);
+    assert_int_equal(row.cells[1].integer, INT64_C(9007199254740993));
+    assert_true(so_str_eq_c(so_json_str(row.cells[2].json), "1.50")); /* told as it was written */
+    assert_int_equal(row.cells[3].kind, SO_CELL_INTEGER);
+    assert_int_equal(row.cells[4].kind, SO_CELL_NULL);
+    assert_null(row.cells[4].json);
+    assert_int_equal(so_cell_comparable(&row.cells[6], SO_TYPE_TIMESTAMPTZ, &own, &cell, &err), SO_OK);
+    assert_true(so_str_eq_c(cell.bytes, "2026-01-01T18:04:05.000000+00:00"));
+    assert_int_equal(so_cell_comparable(&row.cells[0], SO_TYPE_TIMESTAMPTZ, &own, &cell, &err), SO_OK);
+    assert_true(so_str_eq_c(cell.bytes, "q")); /* no time, so it stays what it is */
+    assert_int_equal(so_cell_comparable(&row.cells[5], SO_TYPE_TEXT, &own, &cell, &err), SO_OK);
+    assert_true(so_str_eq_c(cell.bytes, "[1]"));
+    static const char *const NO_ROWS[] = {"", "[]", "1", "null", "{\"a\":1", "{\"a\":1}x"};
+    for (size_t i = 0; i < COUNT_OF(NO_ROWS); i++) {
+        err = SO_ERR_INIT;
+        assert_int_equal(so_row_parse_json(so_str_c(NO_ROWS[i]), &own, &row, &err), SO_EINVAL);
+    }
+    so_arena_deinit(&own);
+}
+
 static void memory_that_runs_out_is_an_error(void **state)
 {
     (void)state;
@@ -315,6 +349,13 @@ static void memory_that_runs_out_is_an_error(void **state)
             rc = so_row_parse(so_str_c(ROW), &own, &row, &err);
         if (rc == SO_OK)
             rc = so_change_filter_test(&filter, &row, &own, &got, &err);
+        if (rc == SO_OK)
+            rc = so_row_parse_json(SO_STR(JSON_ROW), &own, &row, &err);
+        struct so_cell cell;
+        if (rc == SO_OK)
+            rc = so_cell_comparable(&row.cells[5], SO_TYPE_TEXT, &own, &cell, &err);
+        if (rc == SO_OK)
+            rc = so_cell_comparable(&row.cells[6], SO_TYPE_TIMESTAMPTZ, &own, &cell, &err);
         failed = so_mem_failed();
         so_mem_fail_at(-1);
         so_arena_deinit(&own);
@@ -332,6 +373,7 @@ int main(void)
         T(equal_cells_have_equal_keys),
         T(rows_are_read_as_quote_wrote_them),
         T(what_is_no_row_is_refused),
+        T(rows_of_json_keep_what_they_say),
         T(memory_that_runs_out_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

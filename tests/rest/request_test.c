@@ -16,9 +16,8 @@ static const struct {
     {"PATCH rpc/f", NULL, "405 PGRST101 Cannot use the PATCH method on RPC / "},
     {"GET books", "Accept-Profile: public", ""},
     {"GET books", "Content-Profile: other", ""},
-    {"GET books", "Accept: image/png", "406 PGRST107 None of these media types are available: image/png / "},
-    {"GET books", "Accept: application/openapi+json",
-     "406 PGRST107 None of these media types are available: application/openapi+json / "},
+    {"GET ", "Accept: image/png", "406 PGRST107 None of these media types are available: image/png / "},
+    {"GET books", "Accept: image/png", ""}, /* the database may speak it: settled later (prepare.c, pg_media.c) */
     {"GET ", "Accept: application/openapi+json", ""},
 };
 

@@ -58,6 +58,7 @@ static const struct {
     {"...rel!hint!inner(a)", "...rel!hint!inner(a)"},
     {"name::cast", "name::cast"},
     {"alias:name->>path::cast", "alias=name>>path::cast"},
+    {"a->0->0xy1->23-xy-45->>-6", "a>#0>0xy1>23-xy-45>>#-6"},
     {"a->b->>c", "a>b>>c"},
     {"a->0->-1->>x", "a>#0>#-1>>x"},
     {"a->1x", "a>1x"},

@@ -2,7 +2,7 @@
 
 help_bench() {
     cat <<'HELP'
-./dev bench [http|nginx|json|schema|jwt|auth|db|growth|pg|realtime]
+./dev bench [http|nginx|json|schema|jwt|auth|db|growth|pg|pghttp|realtime]
 
   http [SECONDS]   Socle beside nginx, Fastify by hand and @supabase/lite on the same data, with wrk: a table with ratios
   growth [SECONDS] the same requests beside 100 to 10^6 rows and 1 to 500 tables: they must not grow
@@ -15,6 +15,7 @@ help_bench() {
   db [DIR]         point reads and durable inserts of the database layer alone
   realtime [N]     one message to N WebSockets (1000), and 10,000 idle ones, beside a Node server with ws
   pg [ROUNDS]      the same on PostgreSQL beside pgbench on the same server
+  pghttp [SECONDS] Socle over HTTP on PostgreSQL beside pgbench with the very statements that Socle sends
 HELP
 }
 
@@ -36,15 +37,15 @@ dev_bench() {
     local what=${1:-http}
     [ $# -gt 0 ] && shift
     case "$what" in
-        http | nginx | json | schema | jwt | auth | db | growth | pg | realtime) ;;
+        http | nginx | json | schema | jwt | auth | db | growth | pg | pghttp | realtime) ;;
         *) help_bench >&2; exit 2 ;;
     esac
     need "${PACKAGES_BENCH[@]}"
     need_npm bench
     dev_build
-    [ "$what" = http ] || [ "$what" = growth ] || [ "$what" = schema ] || bench_programs
+    [ "$what" = http ] || [ "$what" = growth ] || [ "$what" = schema ] || [ "$what" = pghttp ] || bench_programs
     case "$what" in
-        http | schema | auth | growth | realtime) SOCLE="$PWD/build/socle" node "bench/$what.mjs" "$@" ;;
+        http | schema | auth | growth | pghttp | realtime) SOCLE="$PWD/build/socle" node "bench/$what.mjs" "$@" ;;
         nginx) bench/http_vs_nginx.sh build-bench "$@" ;;
         json) bench_json ;;
         jwt) build-bench/bench/jwt_bench ;;

@@ -39,6 +39,7 @@ start_postgres() {
     chmod 711 "$dir"
     SOCLE_TEST_POSTGRES=$(tests/lib/postgres.sh start "$dir/server")
     export SOCLE_TEST_POSTGRES
+    tests/lib/postgres.sh roles "$SOCLE_TEST_POSTGRES"
 }
 
 unit_tests() {
