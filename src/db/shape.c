@@ -122,7 +122,7 @@ static void put_blob(struct so_buf *out, sqlite3_value *cell)
 
 static void put_cell(struct so_buf *out, const struct so_field *field, sqlite3_value *cell, int storage)
 {
-    if (field->kind == SO_FIELD_JSON && storage != SQLITE_NULL) {
+    if (field->kind != SO_FIELD_VALUE && storage != SQLITE_NULL) {
         so_buf_put_str(out, text_of(cell, out));
         return;
     }
@@ -148,6 +148,8 @@ static void put_member(struct so_buf *out, const struct so_shape *shape, const s
     int storage = sqlite3_value_type(cell);
     if (shape->strip_nulls && storage == SQLITE_NULL)
         return;
+    if (field->kind == SO_FIELD_MEMBERS && sqlite3_value_bytes(cell) == 0)
+        return; /* each of them was null, and left out */
     if (!*is_first)
         so_buf_putc(out, ',');
     *is_first = false;
@@ -171,12 +173,17 @@ void so_shape_put_value(const struct so_field *field, struct so_stmt *st, int co
     put_cell(out, field, cell, sqlite3_value_type(cell));
 }
 
-static void put_arguments(const struct so_shape *shape, sqlite3_value **cells, struct so_buf *out)
+static void put_members(const struct so_shape *shape, sqlite3_value **cells, struct so_buf *out)
 {
     bool is_first = true;
-    so_buf_putc(out, '{');
     for (size_t i = 0; i < shape->field_count; i++)
         put_member(out, shape, &shape->fields[i], cells[i], &is_first);
+}
+
+static void put_arguments(const struct so_shape *shape, sqlite3_value **cells, struct so_buf *out)
+{
+    so_buf_putc(out, '{');
+    put_members(shape, cells, out);
     so_buf_putc(out, '}');
 }
 
@@ -202,6 +209,17 @@ static void call_object(sqlite3_context *context, int count, sqlite3_value **arg
     put_arguments(shape, args + 1, &b);
     so_result_buf(context, &b, "an embedded row");
     sqlite3_result_subtype(context, JSON_SUBTYPE);
+}
+
+static void call_members(sqlite3_context *context, int count, sqlite3_value **args)
+{
+    const struct so_shape *shape = shape_of(context, count, args);
+    if (shape == NULL)
+        return;
+    struct so_buf b;
+    so_buf_init(&b, NESTED_MAX);
+    put_members(shape, args + 1, &b);
+    so_result_buf(context, &b, "an embedded row");
 }
 
 /* The array so far, ready for one more; NULL, and an error as the result, when there is none to be had. */
@@ -251,6 +269,7 @@ int so_shape_register(struct so_sqlite *conn)
 {
     static const struct so_sql_function FUNCTIONS[] = {
         {"so_object", -1, SQLITE_DIRECTONLY | SQLITE_SUBTYPE, call_object, NULL, NULL},
+        {"so_members", -1, SQLITE_DIRECTONLY, call_members, NULL, NULL},
         {"so_rows", -1, SQLITE_DIRECTONLY | SQLITE_SUBTYPE, NULL, step_rows, final_rows},
         {"so_values", 2, SQLITE_DIRECTONLY | SQLITE_SUBTYPE, NULL, step_values, final_rows},
     };

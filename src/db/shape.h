@@ -4,6 +4,8 @@
  *   so_object(?shape, c0, c1, ...)  one row as a JSON object             (to-one embedding, in a scalar subquery)
  *   so_rows(?shape, c0, c1, ...)    an aggregate: a JSON array of objects, [] for none  (to-many embedding)
  *   so_values(?shape, c0)           the same of bare values               (a column of a to-many resource that is spread)
+ *   so_members(?shape, c0, ...)     the members alone, without braces; one field of kind SO_FIELD_MEMBERS in so_object or
+ *                                   so_rows: a function of SQLite takes at most SO_SHAPE_CELLS_MAX cells beside the shape
  *   so_now()                        the statement's time in stored form
  *
  * where ?shape is bound with so_stmt_bind_pointer(st, n, shape, SO_SHAPE_KIND). */
@@ -14,10 +16,12 @@
 #include "db/db.h"
 
 #define SO_SHAPE_KIND "so_shape"
+enum { SO_SHAPE_CELLS_MAX = 126 }; /* SQLITE_MAX_FUNCTION_ARG is 127 (sqlite.org/limits.html) */
 
 enum so_field_kind {
-    SO_FIELD_VALUE, /* a column of `type`, converted from its stored form */
-    SO_FIELD_JSON   /* JSON text as it is: nested rows, JSON paths with -> ; NULL gives null */
+    SO_FIELD_VALUE,  /* a column of `type`, converted from its stored form */
+    SO_FIELD_JSON,   /* JSON text as it is: nested rows, JSON paths with -> ; NULL gives null */
+    SO_FIELD_MEMBERS /* what so_members() gave: any number of members, without a key */
 };
 
 struct so_field {

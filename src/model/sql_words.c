@@ -72,6 +72,7 @@ static const struct {
     {"so_has", false, NO_INNER},
     {"so_object", false, NO_INNER},
     {"so_rows", false, NO_INNER},
+    {"so_members", false, NO_INNER},
     {"insert", false, NO_STATEMENT},
     {"update", false, NO_STATEMENT},
     {"delete", false, NO_STATEMENT},

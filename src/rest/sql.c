@@ -69,7 +69,7 @@ static void put_param(struct so_sqlb *b, const struct so_param *param)
 
 static void put_i64(struct so_sqlb *b, int64_t value) { put_param(b, &(struct so_param){.kind = SO_PARAM_INT, .i = value}); }
 
-static void put_shape(struct so_sqlb *b, const struct so_shape *shape)
+void so_sqlb_put_shape(struct so_sqlb *b, const struct so_shape *shape)
 {
     put_param(b, &(struct so_param){.kind = SO_PARAM_SHAPE, .pointer = shape});
 }
@@ -361,19 +361,20 @@ static void put_where(struct so_sqlb *b, const struct so_node *node, const struc
 
 static void put_tail(struct so_sqlb *b, const struct so_node *node);
 
-/* A to-many resource that is sorted, cut or grouped needs its rows first and the array after that. */
+/* A to-many resource that is sorted, cut or grouped, or any that is wide, needs its rows first and the JSON after that. */
 static bool needs_inner_select(const struct so_node *node)
 {
-    return node->sorts != NULL || node->limit >= 0 || node->offset > 0 || node->has_aggregates;
+    return node->sorts != NULL || node->shape.field_count > SO_SHAPE_CELLS_MAX || node->limit >= 0 || node->offset > 0 ||
+           node->has_aggregates;
 }
 
 static void put_embed(struct so_sqlb *b, const struct so_node *parent, const struct so_node *child)
 {
-    bool to_one = so_link_is_to_one(&child->link);
+    bool to_one = so_link_is_to_one(&child->link), wide = child->shape.field_count > SO_SHAPE_CELLS_MAX;
     so_text_lit(&b->text, "(SELECT ");
     so_text_c(&b->text, to_one ? b->dialect->object : b->dialect->rows);
-    put_shape(b, &child->shape);
-    if (to_one || !needs_inner_select(child)) {
+    if (!wide && (to_one || !needs_inner_select(child))) {
+        so_sqlb_put_shape(b, &child->shape);
         so_text_lit(&b->text, ", ");
         so_sqlb_put_outs(b, child, false);
         so_text_char(&b->text, ')');
@@ -382,15 +383,13 @@ static void put_embed(struct so_sqlb *b, const struct so_node *parent, const str
         so_text_char(&b->text, ')');
         return;
     }
-    for (size_t i = 0; i < child->shape.field_count; i++) {
-        so_text_lit(&b->text, ", c");
-        so_text_u64(&b->text, i);
-    }
+    so_sqlb_put_cells(b, &child->shape);
     so_text_lit(&b->text, ") FROM (SELECT ");
     so_sqlb_put_outs(b, child, true);
     put_from(b, child);
     put_where(b, child, parent);
-    put_tail(b, child);
+    if (!to_one)
+        put_tail(b, child);
     so_text_lit(&b->text, "))");
 }
 
@@ -467,7 +466,7 @@ static void put_spread_array(struct so_sqlb *b, const struct so_node *parent, co
     bool nested = needs_inner_select(child);
     so_text_lit(&b->text, "(SELECT ");
     so_text_c(&b->text, b->dialect->values);
-    put_shape(b, &out->element);
+    so_sqlb_put_shape(b, &out->element);
     so_text_c(&b->text, nested ? ", c0) FROM (SELECT " : ", ");
     put_out(b, child, out->inner);
     so_text_c(&b->text, nested ? " AS c0" : ")");

@@ -23,6 +23,9 @@ int so_sqlb_finish(const struct so_sqlb *b, struct so_sql *out) SO_MUST_CHECK;
 /* The parameter's number. */
 int so_sqlb_add_param(struct so_sqlb *b, const struct so_param *param);
 void so_sqlb_put_number(struct so_sqlb *b, int number);
+void so_sqlb_put_shape(struct so_sqlb *b, const struct so_shape *shape);
+/* sql_wide.c: the shape's parameter and its cells c0, c1, ...; more than a function takes are nested. */
+void so_sqlb_put_cells(struct so_sqlb *b, const struct so_shape *shape);
 /* The table, or what the policy leaves of it. */
 void so_sqlb_put_guarded(struct so_sqlb *b, const struct so_entity *e, const struct so_policy *policy);
 /* " WHERE " once, " AND " after that. */

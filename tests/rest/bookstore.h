@@ -185,10 +185,14 @@ static inline int store_migrate(void *arg, struct so_conn *conn, struct so_err *
     return rc;
 }
 
+/* What a test wants in the database besides. */
+static const char *store_more_sql = "";
+
 static inline int store_fill(void *arg, struct so_conn *conn, struct so_err *err)
 {
     (void)arg;
-    return so_conn_exec(conn, ROWS, err);
+    int rc = so_conn_exec(conn, ROWS, err);
+    return rc == SO_OK ? so_conn_exec(conn, store_more_sql, err) : rc;
 }
 
 static inline void store_open(struct store *s)
