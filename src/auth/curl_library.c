@@ -1,18 +1,16 @@
-/* curl_library.c: dlopen() of libcurl by the name of its ABI, which has been 4 since 2006. */
+/* curl_library.c: libcurl by the name of its ABI, which has been 4 since 2006. */
 #include "auth/curl_library.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
-#include <string.h>
+
+#include "core/library.h"
 
 struct so_curl so_curl;
 
 static const char *const NAMES[] = {"libcurl.so.4", "libcurl.4.dylib", "libcurl.so"};
 
-static const struct {
-    const char *name;
-    size_t at; /* offset of the pointer in struct so_curl */
-} FUNCTIONS[] = {
+static const struct so_library_function FUNCTIONS[] = {
+    {"curl_global_init", offsetof(struct so_curl, global_init)},
     {"curl_easy_init", offsetof(struct so_curl, easy_init)},
     {"curl_easy_reset", offsetof(struct so_curl, easy_reset)},
     {"curl_easy_setopt", offsetof(struct so_curl, easy_setopt)},
@@ -28,27 +26,10 @@ _Static_assert(COUNT_OF(FUNCTIONS) * sizeof(void *) == sizeof(struct so_curl), "
 static bool is_loaded;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* POSIX lets a pointer that dlsym() gives be a function's; ISO C has no cast for it, so the bytes are copied. */
-static bool find(void *library, const char *name, void *out)
-{
-    void *symbol = dlsym(library, name);
-    memcpy(out, &symbol, sizeof(symbol));
-    return symbol != NULL;
-}
-
-/* The library stays loaded: threads of its resolver may outlive whoever used it. */
 static void load(void)
 {
-    void *library = NULL;
-    for (size_t i = 0; library == NULL && i < COUNT_OF(NAMES); i++)
-        library = dlopen(NAMES[i], RTLD_NOW | RTLD_LOCAL);
-    CURLcode (*global_init)(long flags);
-    if (library == NULL || !find(library, "curl_global_init", &global_init))
-        return;
-    for (size_t i = 0; i < COUNT_OF(FUNCTIONS); i++)
-        if (!find(library, FUNCTIONS[i].name, (char *)&so_curl + FUNCTIONS[i].at))
-            return;
-    is_loaded = global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    is_loaded = so_library_load(NAMES, COUNT_OF(NAMES), FUNCTIONS, COUNT_OF(FUNCTIONS), &so_curl) &&
+                so_curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
 int so_curl_load(struct so_err *err)

@@ -11,6 +11,7 @@
 
 /* The functions of the same names with "curl_" before them. */
 struct so_curl {
+    CURLcode (*global_init)(long flags);
     CURL *(*easy_init)(void);
     void (*easy_reset)(CURL *curl);
     CURLcode (*easy_setopt)(CURL *curl, CURLoption option, ...);

@@ -1,45 +1,22 @@
-/* pg_library.c: dlopen() of libpq by the name of its ABI, which has been 5 since 2006. */
+/* pg_library.c: libpq by the name of its ABI, which has been 5 since 2006. */
 #include "db/pg_library.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
-#include <string.h>
+
+#include "core/library.h"
 
 struct so_pq so_pq;
 
 static const char *const NAMES[] = {"libpq.so.5", "libpq.5.dylib", "libpq.so"};
 
 #define ROW(function) {"PQ" #function, offsetof(struct so_pq, function)},
-static const struct {
-    const char *name;
-    size_t at; /* offset of the pointer in struct so_pq */
-} FUNCTIONS[] = {SO_PQ_FUNCTIONS(ROW)};
+static const struct so_library_function FUNCTIONS[] = {SO_PQ_FUNCTIONS(ROW)};
 #undef ROW
 
 static bool is_loaded;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* POSIX lets a pointer that dlsym() gives be a function's; ISO C has no cast for it, so the bytes are copied. */
-static bool find(void *library, const char *name, void *out)
-{
-    void *symbol = dlsym(library, name);
-    memcpy(out, &symbol, sizeof(symbol));
-    return symbol != NULL;
-}
-
-/* The library stays loaded, as one that was linked would. */
-static void load(void)
-{
-    void *library = NULL;
-    for (size_t i = 0; library == NULL && i < COUNT_OF(NAMES); i++)
-        library = dlopen(NAMES[i], RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL)
-        return;
-    for (size_t i = 0; i < COUNT_OF(FUNCTIONS); i++)
-        if (!find(library, FUNCTIONS[i].name, (char *)&so_pq + FUNCTIONS[i].at))
-            return;
-    is_loaded = true;
-}
+static void load(void) { is_loaded = so_library_load(NAMES, COUNT_OF(NAMES), FUNCTIONS, COUNT_OF(FUNCTIONS), &so_pq); }
 
 int so_pq_load(struct so_err *err)
 {

@@ -45,7 +45,15 @@ int so_source_excess(struct so_source *s, int64_t keep_rows, int64_t keep_second
 
 int so_source_trim(const struct so_source *s, struct so_conn *writer, int64_t upto, struct so_err *err)
 {
-    return s->ops->trim(writer, upto, err);
+    struct so_stmt *st;
+    bool row;
+    int rc = so_conn_prepare(writer, s->ops->trim, &st, err);
+    if (rc != SO_OK)
+        return rc;
+    so_stmt_bind_i64(st, 1, upto);
+    rc = so_stmt_step(st, &row, err);
+    so_stmt_done(st);
+    return rc;
 }
 
 /* ---- rows ---- */

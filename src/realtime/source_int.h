@@ -11,7 +11,7 @@ struct so_source_ops {
                 struct so_err *err);
     int (*excess)(struct so_source *s, int64_t keep_rows, int64_t keep_seconds, int64_t step, int64_t *out,
                   struct so_err *err);
-    int (*trim)(struct so_conn *writer, int64_t upto, struct so_err *err);
+    struct so_str trim; /* SQL that removes the changes up to ?1 */
 };
 
 struct so_source {

@@ -174,17 +174,5 @@ static int excess(struct so_source *s, int64_t keep_rows, int64_t keep_seconds, 
     return rc;
 }
 
-static int trim(struct so_conn *writer, int64_t upto, struct so_err *err)
-{
-    struct so_stmt *st;
-    bool row;
-    int rc = so_conn_prepare(writer, SO_STR("DELETE FROM socle.changes WHERE seq <= ?1::bigint"), &st, err);
-    if (rc != SO_OK)
-        return rc;
-    so_stmt_bind_i64(st, 1, upto);
-    rc = so_stmt_step(st, &row, err);
-    so_stmt_done(st);
-    return rc;
-}
-
-const struct so_source_ops so_source_pg = {bounds, read_log, excess, trim};
+const struct so_source_ops so_source_pg = {bounds, read_log, excess,
+                                           SO_STR_INIT("DELETE FROM socle.changes WHERE seq <= ?1::bigint")};
