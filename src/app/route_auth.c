@@ -31,7 +31,8 @@ static void work_done(struct so_work *w) { reply(SO_CONTAINER_OF(w, struct call,
 void so_app_auth(struct so_app_loop *on, struct so_http_exchange *x, struct so_str path)
 {
     if (so_auth_is_foreign(on->app->auth)) {
-        so_app_reply_error(x, 501, "not_implemented", "this server keeps no accounts: on PostgreSQL they are another service's",
+        so_app_reply_error(x, 501, "not_implemented",
+                           "this server keeps no accounts: on PostgreSQL they are another service's",
                            "ask the service that made your token");
         return;
     }
