@@ -42,6 +42,11 @@ void so_ddl_put_column(struct so_buf *b, const struct so_table *table, const str
     }
     if (field->references_table.n == 0)
         return;
+    so_ddl_put_references(b, field);
+}
+
+void so_ddl_put_references(struct so_buf *b, const struct so_field_rule *field)
+{
     so_buf_lit(b, " REFERENCES ");
     so_sql_put_name(b, field->references_table);
     so_buf_putc(b, '(');

@@ -22,6 +22,8 @@ struct so_str so_ddl_index_name(struct so_arena *arena, struct so_str table, con
 
 bool so_ddl_is_row_number(const struct so_table *table, const struct so_field_rule *field); /* INTEGER PRIMARY KEY */
 void so_ddl_put_column(struct so_buf *b, const struct so_table *table, const struct so_field_rule *field);
+/* " REFERENCES ...", as both databases write it; the field refers to a table. */
+void so_ddl_put_references(struct so_buf *b, const struct so_field_rule *field);
 /* CREATE TABLE "name" (...).  `name` may be another than the table's. */
 void so_ddl_put_table(struct so_buf *b, const struct so_table *table, struct so_str name);
 void so_ddl_put_index(struct so_buf *b, struct so_str table, const struct so_index_rule *index);

@@ -2,6 +2,7 @@
  *
  * Foreign keys are added when all tables are there, since they may lead anywhere.  They can be deferred, which seeds do,
  * whose rows come in any order.  Uniqueness is a constraint: by it PostgREST's dialect tells one-to-one from one-to-many. */
+#include "model/ddl.h"
 #include "model/pg_model.h"
 #include "model/sql_text.h"
 
@@ -85,13 +86,8 @@ void so_pg_put_reference(struct so_buf *b, const struct so_table *table, const s
     put_reference_name(b, table, field);
     so_buf_lit(b, " FOREIGN KEY (");
     so_sql_put_name(b, field->name);
-    so_buf_lit(b, ") REFERENCES ");
-    so_sql_put_name(b, field->references_table);
-    so_buf_lit(b, " (");
-    so_sql_put_name(b, field->references_column);
     so_buf_putc(b, ')');
-    if (field->on_delete.n > 0)
-        so_buf_printf(b, " ON DELETE %.*s", SO_STR_ARG(field->on_delete));
+    so_ddl_put_references(b, field);
     so_buf_lit(b, " DEFERRABLE INITIALLY IMMEDIATE");
 }
 

@@ -13,7 +13,7 @@ help_bench() {
   jwt              token verification beside OpenSSL's own, and of a token seen before
   auth [SECONDS]   tokens beside OpenSSL's own verify and npm's jose; sign-in beside the bare password hash; refresh
   db [DIR]         point reads and durable inserts of the database layer alone
-  realtime [N]     one message to N WebSockets (1000), and 10,000 idle ones, beside a Node server with ws
+  realtime [N]     one message to N WebSockets (1000), and 10,000 idle ones, beside Node with ws and a bare epoll loop
   pg [ROUNDS]      the same on PostgreSQL beside pgbench on the same server
   pghttp [SECONDS] Socle over HTTP on PostgreSQL beside pgbench with the very statements that Socle sends
 HELP
