@@ -274,7 +274,7 @@ static struct so_auth_settings auth_settings(const struct so_app *app)
     };
 }
 
-static struct so_rest_settings rest_settings(const struct so_config *c)
+struct so_rest_settings so_app_rest_settings(const struct so_config *c)
 {
     return (struct so_rest_settings){
         .max_rows = c->max_rows,
@@ -343,7 +343,7 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         return so_err_oom(err);
     app->config = config;
     app->migrate = mode;
-    app->rest = rest_settings(config);
+    app->rest = so_app_rest_settings(config);
     const struct so_db_options options = {
         .pool_size = (unsigned)config->workers,
         .serves = true,

@@ -8,7 +8,8 @@
  *   pg_main.c     the one statement whose only row is the answer:
  *                     WITH pgrst_source AS (...) SELECT total, page, location, body, headers, status, inserted FROM ...
  *   pg_session.c  what stands before it in the transaction: role, claims, search_path, the pre-request function
- *   pg_answer.c   the checks before its end, and its row as an answer */
+ *   pg_answer.c   the checks before its end, and its row as an answer
+ *   pg_why.c      which of the database's policies decide about the rows that a request names */
 #ifndef SO_REST_PG_H
 #define SO_REST_PG_H
 
@@ -68,6 +69,8 @@ void so_pg_needed_names(const struct so_rest_plan *p, struct so_pg_names *out);
 
 /* pg_write.c */
 void so_pg_put_write(struct so_sqlb *b);
+/* UPDATE t SET ... FROM (the body) pgrst_body, without conditions; false, and nothing, when the body sets nothing. */
+bool so_pg_put_changes(struct so_sqlb *b);
 /* FROM (SELECT $1 AS json_data) ..., as pgrst_body with these columns. */
 struct so_pg_typed {
     struct so_str name, type, default_sql;
@@ -83,6 +86,10 @@ void so_pg_put_call(struct so_sqlb *b);
 
 /* pg_media.c: what the answer is, now that it is known what is asked. */
 int so_pg_settle_media(struct so_rest_op *op) SO_MUST_CHECK;
+
+/* pg_why.c: in a transaction that may write and is rolled back. */
+struct so_why;
+int so_pg_why(struct so_rest_op *op, struct so_conn *conn, struct so_why *out, struct so_err *err) SO_MUST_CHECK;
 
 /* pg_session.c */
 int so_pg_session(struct so_rest_op *op) SO_MUST_CHECK;

@@ -365,16 +365,14 @@ static void put_no_update(struct so_sqlb *b)
     so_text_lit(&b->text, " WHERE false");
 }
 
-static void put_update(struct so_sqlb *b)
+bool so_pg_put_changes(struct so_sqlb *b)
 {
     const struct so_write *w = &b->plan->write;
     const struct so_relation *r = b->plan->top.entity->relation;
     size_t count;
     const struct so_pg_typed *columns = typed_sets(b, &count);
-    if (count == 0) {
-        put_no_update(b);
-        return;
-    }
+    if (count == 0)
+        return false;
     so_text_lit(&b->text, "UPDATE ");
     so_pg_put_table(b, r->schema, r->name);
     for (const struct so_set *s = w->sets; s != NULL; s = s->next) {
@@ -384,6 +382,15 @@ static void put_update(struct so_sqlb *b)
         so_text_str(&b->text, s->column->quoted);
     }
     so_pg_put_body(b, columns, count, false, false, w->missing_default);
+    return true;
+}
+
+static void put_update(struct so_sqlb *b)
+{
+    if (!so_pg_put_changes(b)) {
+        put_no_update(b);
+        return;
+    }
     put_where(b);
     put_returning(b);
 }

@@ -9,8 +9,11 @@
 #include "model/sql_text.h"
 #include "rest/errors.h"
 #include "rest/op.h"
+#include "rest/pg.h"
 #include "rest/sql_int.h"
 #include "rest/validate.h"
+
+enum { RULES_MAX = 4 };
 
 struct rule {
     struct so_str name;
@@ -25,7 +28,7 @@ struct asking {
     struct so_conn *conn;
     struct so_arena *arena;
     struct so_err *err;
-    struct rule rules[SO_WHY_RULES_MAX];
+    struct rule rules[RULES_MAX];
     size_t rule_count;
     struct so_field *key; /* how the key is shown */
     const struct so_entity_column **key_columns;
@@ -290,7 +293,9 @@ static int read_rows(struct asking *a, struct so_stmt *st, struct so_why *out)
         if (out->is_cut)
             break;
         struct so_why_row *row = so_alloc_zero(a->arena, sizeof(*row));
-        rc = row == NULL ? so_err_oom(a->err) : read_row(a, st, row);
+        if (row != NULL)
+            row->rules = so_alloc_zero(a->arena, RULES_MAX * sizeof(*row->rules));
+        rc = row == NULL || row->rules == NULL ? so_err_oom(a->err) : read_row(a, st, row);
         if (rc != SO_OK)
             break;
         *end = row;
@@ -319,12 +324,32 @@ static int ask(struct asking *a, struct so_why *out)
     return rc;
 }
 
+static int fail_no_rows(struct so_err *err)
+{
+    return so_fail(err, SO_EINVAL, "policies decide about rows: name a table, as in \"GET books\"");
+}
+
+static int ask_postgres(const struct so_rest_in *in, const struct so_snapshot *snapshot,
+                        const struct so_rest_settings *settings, struct so_conn *conn, struct so_arena *arena,
+                        struct so_why *out, struct so_err *err)
+{
+    struct so_rest_op *op;
+    int rc = so_rest_prepare(in, snapshot, settings, arena, &op, err);
+    if (rc != SO_OK)
+        return rc;
+    out->resource = op->request.name;
+    out->is_function = op->request.resource == SO_RESOURCE_FUNCTION;
+    return op->pg == NULL ? fail_no_rows(err) : so_pg_why(op, conn, out, err);
+}
+
 int so_rest_why(const struct so_rest_in *in, const struct so_snapshot *snapshot, const struct so_rest_settings *settings,
                 struct so_conn *conn, struct so_arena *arena, struct so_why *out, struct so_err *err)
 {
     struct so_request request;
     struct so_rest_plan plan;
     *out = (struct so_why){.resource = {NULL, 0}};
+    if (so_snapshot_dialect(snapshot)->resolves_itself)
+        return ask_postgres(in, snapshot, settings, conn, arena, out, err);
     int rc = so_request_parse(in, arena, &request, err);
     if (rc != SO_OK)
         return rc;
@@ -337,7 +362,7 @@ int so_rest_why(const struct so_rest_in *in, const struct so_snapshot *snapshot,
         return SO_OK;
     }
     if (request.resource == SO_RESOURCE_ROOT || request.verb == SO_VERB_INFO)
-        return so_fail(err, SO_EINVAL, "policies decide about rows: name a table, as in \"GET books\"");
+        return fail_no_rows(err);
     rc = so_rest_plan_make(&request, snapshot, in->who, settings, arena, &plan, err);
     if (rc != SO_OK && !(strcmp(err->id, "42501") == 0 && plan.top.entity != NULL))
         return rc; /* a closed insert is refused while it is planned: then there is a plan */

@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 
 import { scratch, socle } from "../lib/cli.mjs";
+import { freshDatabase, psql, SKIP } from "../lib/postgres.mjs";
 import { makeApp, ROOT, SERVICE_KEY, Server } from "../lib/server.mjs";
+import { JWT_SECRET } from "../lib/token.mjs";
 
 describe("socle", () => {
   it("prints help on stdout and fails without a command", () => {
@@ -291,4 +293,102 @@ describe("policy", () => {
       assert.equal(got.code, code);
       assert.match(got.err, why);
     });
+});
+
+// A database that Socle did not make: several policies of a command, restrictive ones, roles, a trigger, tables without.
+const FOREIGN = `
+  DO $$ BEGIN CREATE ROLE t_why_member NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+  CREATE SCHEMA IF NOT EXISTS auth;
+  CREATE TABLE auth.users (id uuid PRIMARY KEY, email text);
+  INSERT INTO auth.users VALUES ('00000000-0000-4000-8000-00000000000a', 'Ada@Example.com');
+  CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT (nullif(current_setting('request.jwt.claims', true), '')::json->>'sub')::uuid $$;
+  GRANT USAGE ON SCHEMA auth, public TO anon, authenticated, t_why_member;
+  CREATE TABLE teams (id int PRIMARY KEY, lead uuid);
+  INSERT INTO teams VALUES (1, '00000000-0000-4000-8000-00000000000a'), (2, NULL);
+  CREATE TABLE notes (id int PRIMARY KEY, team int REFERENCES teams, owner uuid, locked bool DEFAULT false, "a ""b""" text[], gone int, stamp text);
+  ALTER TABLE notes DROP COLUMN gone;
+  INSERT INTO notes VALUES (1, 1, NULL, false, '{x,NULL,"a b"}'), (2, 2, NULL, false, NULL), (3, 2, '00000000-0000-4000-8000-00000000000a', true, NULL);
+  CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new.stamp := 'now ' || new.id; RETURN new; END $$;
+  CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION stamp();
+  ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+  ALTER TABLE teams ENABLE ROW LEVEL SECURITY;
+  CREATE POLICY "my team" ON teams FOR SELECT TO authenticated USING (lead = auth.uid());
+  CREATE POLICY mine ON notes TO authenticated USING (owner = auth.uid());
+  CREATE POLICY teams ON notes FOR SELECT TO authenticated USING (EXISTS (SELECT FROM teams WHERE teams.id = notes.team));
+  CREATE POLICY "not locked" ON notes AS RESTRICTIVE FOR UPDATE USING (NOT locked) WITH CHECK (stamp <> 'now 9');
+  CREATE POLICY others ON notes FOR SELECT TO t_why_member USING (true);
+  GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO authenticated;
+  GRANT SELECT ON notes TO t_why_member;
+  GRANT SELECT ON teams TO authenticated, anon;
+  CREATE TABLE plain (id int PRIMARY KEY);
+  INSERT INTO plain VALUES (1);
+  GRANT SELECT ON plain TO anon;
+  CREATE VIEW seen AS SELECT * FROM notes;
+  GRANT SELECT ON seen TO anon, authenticated;
+  CREATE FUNCTION secret() RETURNS int LANGUAGE sql AS 'SELECT 1';
+  REVOKE EXECUTE ON FUNCTION secret FROM public;
+  GRANT EXECUTE ON FUNCTION secret TO authenticated;
+`;
+describe("policy, on a PostgreSQL database of others", { skip: SKIP }, () => {
+  const dir = scratch({});
+  let database;
+  before(() => {
+    database = freshDatabase({ sql: FOREIGN });
+  });
+  after(() => {
+    database?.drop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const policy = (...args) => socle(["policy", ...args, dir], { env: { DATABASE_URL: database.url, SOCLE_JWT_SECRET: JWT_SECRET } });
+  const explain = (who, ...args) => {
+    const { code, out, err } = policy("explain", "--json", "--as", who, ...args);
+    assert.equal(code, 0, err);
+    return JSON.parse(out).rows;
+  };
+  const allowed = (rows) => rows.filter((row) => row.allowed).map((row) => row.key.id).sort();
+
+  it("lists what the database has", () => {
+    const { out } = policy("list");
+    assert.match(out, /^notes\n {2}select others to t_why_member: true\n {2}select teams to authenticated: \(EXISTS \( SELECT FROM teams WHERE teams.id = notes.team\)\)\n {2}update not locked \(restrictive\) to public: NOT locked check stamp <> 'now 9'::text\n {2}all {4}mine to authenticated: owner = auth.uid\(\)\n/);
+    assert.match(out, /\nplain\n {2}\(open: no row security\)\n/);
+    const { notes, plain } = JSON.parse(policy("list", "--json").out);
+    assert.deepEqual([notes.row_security, plain.row_security, plain.policies], [true, false, []]);
+    assert.deepEqual(notes.policies[0], { policy: "mine", command: "all", permissive: true, roles: ["authenticated"], using: "owner = auth.uid()", check: null });
+  });
+  it("one of several policies is enough, through those of other tables", () => {
+    const rows = explain("ada@example.com", "GET notes");
+    assert.deepEqual(allowed(rows), [1, 3]);
+    assert.deepEqual(rows[0].policies.map(({ policy, allows }) => [policy, allows]), [["mine", false], ["teams", true]]);
+    assert.deepEqual(rows[0].policies[1].values, { team: 1 });
+    assert.match(policy("explain", "--as", "ada@example.com", "GET notes?id=eq.1").out,
+      /notes \{"id":1\}: yes\n {2}not {5}by mine \(select\): owner = auth.uid\(\) {3}where \{"owner":null\}\n {2}allowed by teams \(select\)/);
+  });
+  it("a restrictive one must allow; the new row is the one that triggers leave", () => {
+    const all = explain("ada@example.com", "--body", '{"locked": true}', "PATCH notes?id=in.(1,3)");
+    assert.deepEqual(allowed(all), []);
+    const locked = all.find((row) => row.key.id === 3).policies.find(({ policy }) => policy === "not locked");
+    assert.deepEqual(locked, { policy: "not locked", command: "update", source: "NOT locked", row: "old", allows: false, values: { locked: true, stamp: null } });
+    const [renamed] = explain("ada@example.com", "--body", '{"id": 9}', "PATCH notes?id=eq.3");
+    assert.deepEqual(renamed.policies.filter(({ policy, row }) => policy === "not locked" && row === "new")[0].values, { locked: true, stamp: "now 9" });
+  });
+  it("new rows, deletes, and what has no policy", () => {
+    const as = "00000000-0000-4000-8000-00000000000a";
+    assert.deepEqual(allowed(explain(as, "--body", `[{"id": 7, "owner": "${as}"}, {"id": 8, "owner": null}]`, "POST notes")), [7]);
+    assert.deepEqual(allowed(explain(as, "DELETE notes")), [3]);
+    assert.deepEqual(explain(as, "--body", '{"id": 5}', "POST teams")[0].policies.map(({ policy, source, allows }) => [policy, source, allows]),
+      [["GRANT", "no privilege to insert", false], ["insert", null, false]]);
+    assert.deepEqual(allowed(explain("anon", "GET plain")), [1]);
+    assert.equal(psql(database.url, "SELECT count(*), max(id), count(stamp) FROM notes"), "3|3|0");
+  });
+  it("another role of the database", () => {
+    assert.deepEqual(allowed(explain("anon", "--claims", '{"role": "t_why_member"}', "GET notes")), [1, 2, 3]);
+    assert.deepEqual(allowed(explain("anon", "GET notes")), []);
+  });
+  it("functions, and what it cannot answer", () => {
+    assert.match(policy("explain", "--as", "anon", "POST rpc/secret").out, /secret: DENIED/);
+    assert.match(policy("explain", "--as", "ada@example.com", "POST rpc/secret").out, /secret: may be called/);
+    assert.match(policy("explain", "--as", "anon", "GET seen").err, /is a view: ask about the tables/);
+    assert.match(policy("explain", "--as", "eve@example.com", "GET notes").err, /no user "eve@example.com"/);
+    assert.match(policy("explain", "--as", "anon", "--body", '{"id": 1}', "POST notes").err, /duplicate key/);
+  });
 });
