@@ -167,7 +167,7 @@ static int make_snapshot(struct so_app *app, struct so_snapshot **out, struct so
     struct so_access *access = NULL;
     int rc = so_model_load(app->config->dir, &model, err);
     if (rc == SO_OK)
-        model->realtime = app->config->realtime;
+        model->realtime = so_app_logs_model(app->config);
     if (rc == SO_OK)
         rc = migrate(app, model, err);
     if (rc == SO_OK)

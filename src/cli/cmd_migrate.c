@@ -154,7 +154,7 @@ int cmd_migrate(int argc, char **argv)
     if (rc == SO_OK)
         rc = so_model_load(config.dir, &r.model, &err);
     if (rc == SO_OK)
-        r.model->realtime = config.realtime;
+        r.model->realtime = so_app_logs_model(&config);
     if (rc == SO_OK)
         rc = with_database(&r, &err);
     so_model_unref(r.model);

@@ -4,6 +4,8 @@
  * Only what is missing is made, so an existing Supabase database keeps its own functions. */
 #include <stdio.h>
 
+#include "model/logging.h"
+#include "model/logging_pg.h"
 #include "model/pg_model.h"
 #include "model/sql_text.h"
 
@@ -143,6 +145,20 @@ static int plan_schema(struct so_pg_planner *p, struct so_str schema, struct so_
     return SO_OK;
 }
 
+static int plan_log(struct so_pg_planner *p, struct so_buf *sql, struct so_buf *words)
+{
+    bool there = false, wanted = false;
+    for (size_t i = 0; i < p->base.model->table_count; i++)
+        wanted |= so_logging_wanted(p->base.model, p->base.model->tables[i]);
+    int rc =
+        wanted ? ask(p, "SELECT (to_regprocedure('socle.bound_outbox(bigint)') IS NOT NULL)::int", NULL, &there) : SO_OK;
+    if (rc != SO_OK || there || !wanted)
+        return rc;
+    begin(sql, words, "the change log");
+    so_logging_pg_put_install(sql);
+    return SO_OK;
+}
+
 static int plan_all(struct so_pg_planner *p, struct so_buf *sql, struct so_buf *words)
 {
     int rc = plan_roles(p, sql, words);
@@ -160,7 +176,7 @@ static int plan_all(struct so_pg_planner *p, struct so_buf *sql, struct so_buf *
         begin(sql, words, "schema socle");
         so_buf_puts(sql, BOOK);
     }
-    return rc;
+    return rc == SO_OK ? plan_log(p, sql, words) : rc;
 }
 
 /* An app without tables and functions asks nothing of the database. */

@@ -4,6 +4,7 @@
 #include "model/sql_text.h"
 
 enum { SQL_MAX = 4 << 20 };
+#define OUTBOX_MAX "100000" /* rows that wait for a number: as many as SOCLE_LOG_KEEP_ROWS keeps of those that have one */
 
 /* ---- the log ---- */
 
@@ -26,7 +27,7 @@ static const char TRIGGER_FUNCTION[] =
     "CREATE OR REPLACE FUNCTION socle.log_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER" FIXED_OUTPUT
     " AS $log$"
     " DECLARE root regclass := pg_catalog.pg_partition_root(TG_RELID); at_schema text := TG_TABLE_SCHEMA;"
-    " at_table text := TG_TABLE_NAME;"
+    " at_table text := TG_TABLE_NAME; at_id bigint;"
     " BEGIN"
     "  IF root IS NOT NULL AND root <> TG_RELID THEN"
     "   SELECT n.nspname, c.relname INTO at_schema, at_table FROM pg_catalog.pg_class c"
@@ -40,12 +41,32 @@ static const char TRIGGER_FUNCTION[] =
     "   INSERT INTO socle.outbox (at, \"schema\", \"table\", op, old, new)"
     "    VALUES (pg_catalog.clock_timestamp(), at_schema, at_table, TG_OP,"
     "    CASE WHEN TG_OP <> 'INSERT' THEN pg_catalog.row_to_json(OLD) END,"
-    "    CASE WHEN TG_OP <> 'DELETE' THEN pg_catalog.row_to_json(NEW) END);"
+    "    CASE WHEN TG_OP <> 'DELETE' THEN pg_catalog.row_to_json(NEW) END) RETURNING id INTO at_id;"
+    "   IF at_id % 1000 = 0 THEN PERFORM socle.bound_outbox(at_id - " OUTBOX_MAX "); END IF;"
     "  END IF;"
     "  PERFORM pg_catalog.pg_notify('" SO_LOGGING_PG_CHANNEL "', '');"
     "  RETURN NULL;"
     " END $log$;"
     "REVOKE ALL ON FUNCTION socle.log_change() FROM PUBLIC;";
+
+/* While no node runs, nobody numbers what waits, and writers keep it short themselves: the oldest go, up to an id.  Numbers
+ * are drawn for them and, with all that had one, kept from everybody, so that who resumes from before is told of a gap.  A
+ * numberer at work is not waited for: then there is nothing to do.  A transaction with a snapshot of its own leaves it to
+ * others, since it could fail at the counter's row. */
+static const char BOUND[] = "CREATE OR REPLACE FUNCTION socle.bound_outbox(upto bigint) RETURNS void LANGUAGE plpgsql"
+                            " SET search_path = '' AS $bound$"
+                            " DECLARE gone bigint;"
+                            " BEGIN"
+                            "  IF pg_catalog.current_setting('transaction_isolation') <> 'read committed' OR NOT EXISTS"
+                            "   (SELECT FROM socle.outbox WHERE id <= upto) THEN RETURN; END IF;"
+                            "  PERFORM FROM socle.counter FOR UPDATE SKIP LOCKED;"
+                            "  IF NOT FOUND THEN RETURN; END IF;"
+                            "  DELETE FROM socle.outbox WHERE id <= upto;"
+                            "  GET DIAGNOSTICS gone = ROW_COUNT;"
+                            "  DELETE FROM socle.changes;"
+                            "  UPDATE socle.counter SET last = last + gone;"
+                            " END $bound$;"
+                            "REVOKE ALL ON FUNCTION socle.bound_outbox(bigint) FROM PUBLIC;";
 
 /* Each statement of a volatile function has a snapshot of its own: after the counter's row is locked, the last numberer's
  * work is seen.  The commit is waited for, so that no change can be read whose transaction a crash of the server undoes. */
@@ -126,13 +147,20 @@ static const char SEER[] =
     " END $see$;"
     "REVOKE ALL ON FUNCTION socle.see(json, json) FROM PUBLIC;";
 
+static const char *const PARTS[] = {LOG, BOUND, TRIGGER_FUNCTION, NUMBERER, SEER};
+
 int so_logging_pg_install(struct so_conn *conn, struct so_err *err)
 {
-    static const char *const PARTS[] = {LOG, TRIGGER_FUNCTION, NUMBERER, SEER};
     int rc = SO_OK;
     for (size_t i = 0; rc == SO_OK && i < COUNT_OF(PARTS); i++)
         rc = so_conn_exec(conn, PARTS[i], err);
     return rc;
+}
+
+void so_logging_pg_put_install(struct so_buf *b)
+{
+    for (size_t i = 0; i < COUNT_OF(PARTS); i++)
+        so_buf_puts(b, PARTS[i]);
 }
 
 /* ---- a table ---- */

@@ -8,6 +8,7 @@
  * So socle.number_changes(max) moves what has been committed from the outbox into the log and numbers it there, one such
  * transaction at a time: what was read of socle.changes is final, and no number ever appears below one that was read.  A
  * long transaction delays nobody; changes of one row keep their order, since the second waited for the first one's commit.
+ * While nobody numbers, writers keep the outbox short themselves (socle.bound_outbox), and who resumes is told of a gap.
  *
  * Rows are JSON as row_to_json() writes it, with time zone UTC and the other settings of output fixed.  TRUNCATE is logged
  * as the DELETE of each row.  A partition's changes are its root's.  Every transaction that changes something says NOTIFY
@@ -23,6 +24,8 @@
 
 /* Makes what is missing of the schema `socle`, and brings its functions up to date.  In a transaction of the caller's. */
 int so_logging_pg_install(struct so_conn *conn, struct so_err *err) SO_MUST_CHECK;
+/* The same as statements. */
+void so_logging_pg_put_install(struct so_buf *b);
 /* The statements that make a table's triggers, in place of those it has, or take them away. */
 void so_logging_pg_put(struct so_buf *b, struct so_str schema, struct so_str table);
 void so_logging_pg_put_removal(struct so_buf *b, struct so_str schema, struct so_str table);

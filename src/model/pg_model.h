@@ -4,6 +4,7 @@
  *   ground_pg.c  what must be there before any table: roles, auth.uid() & co, Socle's own schema
  *   alter_pg.c   what a table's columns and keys lack
  *   access_pg.c  x-policies as row-level security, and privileges
+ *   triggers_pg.c  the change log's triggers
  *   routine_pg.c functions/NAME.sql as functions of the database
  *   plan_pg.c    the steps in their order
  *   apply_pg.c   running them, and the book
@@ -18,7 +19,7 @@
 
 /* Something that is dropped and made as a whole, besides tables, columns and foreign keys. */
 struct so_pg_object {
-    struct so_str kind;  /* "index", "search", "access", "function": a row of DEFINERS in plan_pg.c */
+    struct so_str kind;  /* "index", "search", "access", "logging", "function": a row of DEFINERS in plan_pg.c */
     struct so_str table; /* whose it is; empty: nobody's */
     struct so_str name;  /* unique among its kind */
     struct so_str make;  /* SQL */
@@ -72,6 +73,9 @@ int so_pg_plan_references(struct so_pg_planner *p, const struct so_table_diff *d
 int so_pg_want_access(struct so_pg_planner *p, const struct so_table *table) SO_MUST_CHECK;
 /* What p->guards should say of the table. */
 struct so_str so_pg_guard(struct so_arena *arena, const struct so_table *table);
+
+/* triggers_pg.c: the change log's triggers. */
+int so_pg_want_logging(struct so_pg_planner *p, const struct so_table *table) SO_MUST_CHECK;
 
 /* routine_pg.c */
 int so_pg_want_functions(struct so_pg_planner *p) SO_MUST_CHECK;

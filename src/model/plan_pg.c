@@ -5,6 +5,7 @@
  *
  * Objects (pg_model.h) that speak of columns go before those change, and are made when all is as it should be.  The steps
  * are one transaction, so nobody sees a table without its policies. */
+#include "model/logging_pg.h"
 #include "model/pg_model.h"
 #include "model/sql_text.h"
 
@@ -18,9 +19,9 @@ static const struct definer {
     int (*of_diff)(struct so_pg_planner *p, const struct so_table_diff *d);
     int (*of_model)(struct so_pg_planner *p);
 } DEFINERS[] = {
-    {"default", NULL, so_pg_want_defaults, NULL},   {"index", so_pg_want_indexes, NULL, NULL},
-    {"search", so_pg_want_search, NULL, NULL},      {"access", so_pg_want_access, NULL, NULL},
-    {"function", NULL, NULL, so_pg_want_functions},
+    {"default", NULL, so_pg_want_defaults, NULL}, {"index", so_pg_want_indexes, NULL, NULL},
+    {"search", so_pg_want_search, NULL, NULL},    {"access", so_pg_want_access, NULL, NULL},
+    {"logging", so_pg_want_logging, NULL, NULL},  {"function", NULL, NULL, so_pg_want_functions},
 };
 
 int so_pg_step(struct so_pg_planner *p, enum so_step_kind kind, struct so_str table, struct so_str summary,
@@ -156,6 +157,8 @@ static int read_book(struct so_pg_planner *p)
     rc = each_row(p,
                   SO_STR("SELECT kind, \"table\", name, make, drop FROM socle.objects WHERE CASE"
                          " WHEN kind IN ('index', 'search') THEN to_regclass(quote_ident(name)) IS NOT NULL"
+                         " WHEN kind = 'logging' THEN EXISTS (SELECT FROM pg_trigger WHERE tgname = '" SO_LOGGING_PG_TRIGGER
+                         "' AND tgrelid = to_regclass(quote_ident(name)))"
                          " WHEN kind = 'function' THEN EXISTS (SELECT FROM pg_proc WHERE proname = name"
                          " AND pronamespace = current_schema()::regnamespace) ELSE true END ORDER BY kind, name"),
                   read_object);

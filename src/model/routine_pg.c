@@ -2,7 +2,8 @@
  *
  *   params      arguments of those names; what is not required is its default, or NULL, when left out
  *   returns     "books[]" SETOF books; a list of objects TABLE(...), of values SETOF; one object OUT arguments; or a value
- *   security    invoker: the caller's policies hold; definer: the owner's rights, and no policy
+ *   security    invoker: the caller's policies hold, and what is writeOnly is NULL but to the service role; definer: the
+ *               owner's rights, and no policy
  *   volatility  read: STABLE, so it may be called with GET; write: VOLATILE
  *   roles       who may execute it, besides service_role */
 #include "db/identity.h"
@@ -87,12 +88,116 @@ static void put_returns(struct so_buf *b, const struct so_function *f)
     }
 }
 
+/* ---- what an invoker does not see ---- */
+
+static bool hides(const struct so_table *table)
+{
+    bool any = false;
+    for (size_t i = 0; i < table->field_count; i++)
+        any |= table->fields[i].write_only;
+    return any;
+}
+
+static bool is_named(const struct so_function *f, struct so_str table)
+{
+    bool any = false;
+    for (size_t i = 0; i < f->name_count; i++)
+        any |= so_str_eq_nocase(f->names[i], table);
+    return any;
+}
+
+static void put_visible(struct so_buf *b, struct so_str name, const struct so_field_rule *field)
+{
+    so_buf_puts(b, b->p[b->len - 1] == ' ' ? "" : ", ");
+    if (field == NULL || !field->write_only) {
+        so_sql_put_name(b, name);
+        return;
+    }
+    so_buf_lit(b, "CASE WHEN current_user = 'service_role' THEN ");
+    so_sql_put_name(b, name);
+    so_buf_lit(b, " END AS ");
+    so_sql_put_name(b, name);
+}
+
+static bool is_dropped(const struct so_table_diff *d, const struct so_column *column)
+{
+    bool any = false;
+    for (size_t i = 0; i < d->dropped_count; i++)
+        any |= d->dropped[i] == column;
+    return any;
+}
+
+static const struct so_field_rule *continuing(const struct so_table_diff *d, const struct so_column *column)
+{
+    for (size_t i = 0; i < d->table->field_count; i++)
+        if (d->from[i] == column)
+            return &d->table->fields[i];
+    return NULL;
+}
+
+/* In the order that the table's columns will have, so that its star is still a row of the table. */
+static void put_guard(struct so_buf *b, struct so_str schema, const struct so_table_diff *d)
+{
+    so_sql_put_name(b, d->table->name);
+    so_buf_lit(b, " AS (SELECT ");
+    for (size_t i = 0; d->old != NULL && i < d->old->column_count; i++) {
+        const struct so_column *column = &d->old->columns[i];
+        const struct so_field_rule *field = continuing(d, column);
+        if (!is_dropped(d, column))
+            put_visible(b, field != NULL ? field->name : column->name, field);
+    }
+    for (size_t i = 0; i < d->table->field_count; i++)
+        if (d->old == NULL || d->from[i] == NULL)
+            put_visible(b, d->table->fields[i].name, &d->table->fields[i]);
+    so_buf_lit(b, " FROM ");
+    so_sql_put_name(b, schema);
+    so_buf_putc(b, '.');
+    so_sql_put_name(b, d->table->name);
+    so_buf_putc(b, ')');
+}
+
+/* A name with its schema is the table itself, whatever stands before the statement. */
+static int refuse_schema(struct so_pg_planner *p, const struct so_function *f, const struct so_sql_token *t)
+{
+    for (; t->kind != SO_SQL_END; t++) {
+        struct so_str name = t->kind == SO_SQL_NAME ? so_str_slice(t->text, 1, t->text.n - 1) : t->text;
+        if ((t->kind == SO_SQL_NAME || t->kind == SO_SQL_WORD) && so_sql_is(t + 1, ".") && so_str_eq_nocase(name, p->schema))
+            return so_fail(p->base.err, SO_EINVAL,
+                           "%.*s: %.*s.: names stand without the schema where a table has writeOnly columns",
+                           SO_STR_ARG(f->file), SO_STR_ARG(name));
+    }
+    return SO_OK;
+}
+
+/* WITH "t" AS (what may be seen of it): the name then means that in the whole statement.  What a WITH of the statement's own
+ * begins with is taken over: *t is what follows. */
+static int put_guards(struct so_pg_planner *p, struct so_buf *b, const struct so_function *f, const struct so_sql_token **t)
+{
+    bool any = false;
+    for (size_t i = 0; !f->definer && i < p->base.model->table_count; i++) {
+        const struct so_table_diff *d = &p->base.diffs[i];
+        if (!hides(d->table) || !is_named(f, d->table->name))
+            continue;
+        so_buf_puts(b, any ? ", " : f->is_recursive ? "WITH RECURSIVE " : "WITH ");
+        put_guard(b, p->schema, d);
+        any = true;
+    }
+    if (!any)
+        return SO_OK;
+    int rc = refuse_schema(p, f, *t);
+    so_buf_puts(b, f->begins_with ? ", " : " ");
+    *t += f->begins_with + (f->begins_with && f->is_recursive);
+    return rc;
+}
+
 /* The source with $n for :name. */
 static int put_body(struct so_pg_planner *p, struct so_buf *b, const struct so_function *f, const size_t *order)
 {
     const struct so_sql_token *t;
     int rc = so_sql_statement_tokens(f->source, p->base.arena, &t, p->base.err);
-    const char *from = f->source.p;
+    if (rc == SO_OK)
+        rc = put_guards(p, b, f, &t);
+    const char *from = rc == SO_OK && t->kind != SO_SQL_END ? t->text.p : f->source.p;
     for (; rc == SO_OK && t->kind != SO_SQL_END; t++) {
         if (t->kind != SO_SQL_PARAMETER)
             continue;

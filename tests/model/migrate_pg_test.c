@@ -147,6 +147,13 @@ static void expect_nothing_to_do(const char *label)
     so_arena_deinit(&arena);
 }
 
+static void mkdir_functions(void)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/functions", bench_dir);
+    mkdir(path, 0700);
+}
+
 static void start_anew(void)
 {
     pg_exec(&f, "DROP SCHEMA IF EXISTS socle, auth, other CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public");
@@ -225,6 +232,59 @@ static void every_type_is_postgresqls_own(void **state)
         "jsonb");
     pg_exec(&f, "INSERT INTO t DEFAULT VALUES");
     assert_string_equal(bench_get(f.db, "SELECT b || j::text FROM t"), "true[1]");
+    bench_file("schemas/t.json", NULL);
+}
+
+static void changes_are_logged_once_the_migration_is_applied(void **state)
+{
+    static const char QUESTION[] =
+        "SELECT coalesce(string_agg(tgrelid::regclass || ' ' || tgname, ',' ORDER BY 1), '') FROM "
+        "pg_trigger g JOIN pg_class c ON c.oid = tgrelid WHERE NOT tgisinternal";
+    struct so_err err = SO_ERR_INIT;
+    (void)state;
+    start_anew();
+    bench_file("schemas/t.json", T(ID, PK));
+    bench_file("schemas/u.json", T(ID, PK ",\"x-realtime\":false"));
+    assert_int_equal(migrate(false, &err), SO_OK);
+    expect_nothing_to_do("logged tables");
+    assert_string_equal(bench_get(f.db, QUESTION), "t socle_log,t socle_log_truncate");
+    pg_exec(&f, "INSERT INTO t VALUES (1); INSERT INTO u VALUES (1)");
+    assert_string_equal(bench_get(f.db, "SELECT string_agg(\"table\" || new, ',') FROM socle.outbox"), "t{\"id\":1}");
+    pg_exec(&f, "DROP TRIGGER socle_log ON t");
+    assert_int_equal(migrate(false, &err), SO_OK);
+    assert_string_equal(bench_get(f.db, QUESTION), "t socle_log,t socle_log_truncate");
+    bench_file("schemas/t.json", T(ID, PK ",\"x-realtime\":false"));
+    bench_file("schemas/v.json", T(ID, PK ",\"x-renamed-from\":\"u\""));
+    bench_file("schemas/u.json", NULL);
+    assert_int_equal(migrate(false, &err), SO_OK);
+    expect_nothing_to_do("other logged tables");
+    assert_string_equal(bench_get(f.db, QUESTION), "v socle_log,v socle_log_truncate");
+    bench_file("schemas/t.json", NULL);
+    bench_file("schemas/v.json", NULL);
+}
+
+/* The table's columns are no longer in the order of the file's, and a star is still a row of the table. */
+static void an_invokers_function_keeps_the_order_of_the_columns(void **state)
+{
+    struct so_err err = SO_ERR_INIT;
+    (void)state;
+    start_anew();
+    mkdir_functions();
+    bench_file("functions/all_t.sql", "/* {\"returns\": \"t[]\"} */ SELECT * FROM t");
+    bench_file("schemas/t.json", T(ID TEXT("gone") OF("secret", "\"type\":\"string\",\"writeOnly\":true"), PK));
+    assert_int_equal(migrate(false, &err), SO_OK);
+    bench_file("schemas/t.json", T(ID INT("between") OF("key", "\"type\":\"string\",\"writeOnly\":true,"
+                                                               "\"x-renamed-from\":\"secret\""),
+                                   PK));
+    assert_int_equal(migrate(true, &err), SO_OK);
+    expect_nothing_to_do("a function of hidden columns");
+    pg_exec(&f, "INSERT INTO t (id, key, between) VALUES (1, 'x', 2)");
+    assert_string_equal(bench_get(f.db, "SELECT row_to_json(t)::text FROM all_t() t"),
+                        "{\"id\":1,\"key\":null,\"between\":2}");
+    bench_file("functions/all_t.sql", "/* {\"returns\": \"t[]\"} */ SELECT * FROM public.t");
+    assert_int_equal(migrate(true, &err), SO_EINVAL);
+    assert_non_null(strstr(err.message, "functions/all_t.sql: public.: names stand without the schema"));
+    bench_file("functions/all_t.sql", NULL);
     bench_file("schemas/t.json", NULL);
 }
 
@@ -312,6 +372,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_database_becomes_what_the_files_say),
         cmocka_unit_test(every_type_is_postgresqls_own),
+        cmocka_unit_test(changes_are_logged_once_the_migration_is_applied),
+        cmocka_unit_test(an_invokers_function_keeps_the_order_of_the_columns),
         cmocka_unit_test(tables_of_others_are_theirs),
         cmocka_unit_test(functions_of_a_database_before_are_kept),
         cmocka_unit_test(a_user_who_may_not_make_roles_is_told_what_to_ask_for),

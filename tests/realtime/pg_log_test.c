@@ -225,6 +225,46 @@ static void what_is_too_old_goes_and_a_gap_says_so(void **state)
     assert_int_equal(c.events, 100);
 }
 
+/* Nobody numbers: at each thousandth id the writer drops what is more than 100,000 ids old. */
+static void without_a_node_the_outbox_stays_short_and_a_gap_says_so(void **state)
+{
+    (void)state;
+    pg_open_tables(TABLE_T, "t, sentinel");
+    insert(10);
+    pg_exec(&pg, "SELECT socle.number_changes(4)");
+    pg_exec(&pg, "SELECT setval('socle.outbox_id_seq', 100995)");
+    insert(4);
+    assert_int_equal(ask("SELECT count(*) FROM socle.outbox"), 10);
+    insert(6);
+    assert_int_equal(ask("SELECT count(*) FROM socle.outbox"), 10);
+    assert_int_equal(ask("SELECT min(id) FROM socle.outbox"), 100996);
+    assert_int_equal(ask("SELECT last FROM socle.counter"), 10);
+    pg_start_world();
+    struct counter c;
+    count_since(&c, 2);
+    assert_int_equal(c.gap_from, 2);
+    assert_int_equal(c.gap_to, 10);
+    wait_events(&c, 10);
+    pg_close_world();
+}
+
+/* Whose snapshot may be old must not meet the counter's row. */
+static void a_serializable_writer_bounds_nothing(void **state)
+{
+    (void)state;
+    pg_open_tables(TABLE_T, "t, sentinel");
+    insert(10);
+    pg_exec(&pg, "SELECT setval('socle.outbox_id_seq', 100999)");
+    struct so_conn *conn = pg_reader(&pg);
+    assert_int_equal(so_conn_exec(conn, "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; SELECT 1 FROM t LIMIT 1", &pg.err),
+                     SO_OK);
+    pg_exec(&pg, "UPDATE socle.counter SET last = last");
+    assert_int_equal(so_conn_exec(conn, "INSERT INTO t (a) VALUES (1)", &pg.err), SO_OK);
+    end(conn, "COMMIT");
+    assert_int_equal(ask("SELECT count(*) FROM socle.outbox"), 11);
+    pg_close(&pg);
+}
+
 static void changes_reach_all_nodes_under_one_number(void **state)
 {
     (void)state;
@@ -343,9 +383,9 @@ static void a_numberer_that_dies_leaves_its_work_to_others(void **state)
 static void the_log_is_closed_to_api_roles(void **state)
 {
     (void)state;
-    static const char *const TRIES[] = {"SELECT * FROM socle.changes", "SELECT * FROM socle.outbox",
-                                        "DELETE FROM socle.counter", "SELECT socle.number_changes(1)",
-                                        "SELECT * FROM socle.see('[]', '[]')"};
+    static const char *const TRIES[] = {"SELECT * FROM socle.changes",         "SELECT * FROM socle.outbox",
+                                        "DELETE FROM socle.counter",           "SELECT socle.number_changes(1)",
+                                        "SELECT * FROM socle.see('[]', '[]')", "SELECT socle.bound_outbox(1)"};
     insert(1);
     for (size_t i = 0; i < COUNT_OF(TRIES); i++) {
         char sql[128];
@@ -390,6 +430,8 @@ int main(void)
         T(interleaved_writers_lose_nothing),
         T(every_point_can_be_resumed_from),
         T(what_is_too_old_goes_and_a_gap_says_so),
+        cmocka_unit_test(without_a_node_the_outbox_stays_short_and_a_gap_says_so),
+        cmocka_unit_test(a_serializable_writer_bounds_nothing),
         T(changes_reach_all_nodes_under_one_number),
         T(a_lost_connection_comes_back_without_a_gap),
         T(random_histories_lose_nothing),

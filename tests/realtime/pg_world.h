@@ -64,18 +64,28 @@ static inline void pg_log_tables(const char *list)
 }
 
 /* sql: the tables; list: those of them that are logged. */
-static inline void pg_open_world(const char *sql, const char *list)
+static inline void pg_open_tables(const char *sql, const char *list)
 {
-    struct so_err err = SO_ERR_INIT;
     pg_open(&pg);
     pg_exec(&pg, ROLES);
     pg_exec(&pg, sql);
     pg_log_tables(list);
+}
+
+static inline void pg_start_world(void)
+{
+    struct so_err err = SO_ERR_INIT;
     world = (struct world){.db = pg.db};
     assert_int_equal(so_loop_new(&world.loop, &err), SO_OK);
     world.feed = pg_feed(100000, 60000); /* so long that notices must do */
     assert_int_equal(so_changes_new(world.feed, world.loop, NULL, &world.changes, &err), SO_OK);
     pg_use_tables(world.changes);
+}
+
+static inline void pg_open_world(const char *sql, const char *list)
+{
+    pg_open_tables(sql, list);
+    pg_start_world();
 }
 
 static inline void pg_close_world(void)
