@@ -238,7 +238,7 @@ static void every_type_is_postgresqls_own(void **state)
 static void changes_are_logged_once_the_migration_is_applied(void **state)
 {
     static const char QUESTION[] =
-        "SELECT coalesce(string_agg(tgrelid::regclass || ' ' || tgname, ',' ORDER BY 1), '') FROM "
+        "SELECT coalesce(string_agg(tgrelid::regclass || ' ' || tgname, ',' ORDER BY tgname), '') FROM "
         "pg_trigger g JOIN pg_class c ON c.oid = tgrelid WHERE NOT tgisinternal";
     struct so_err err = SO_ERR_INIT;
     (void)state;
