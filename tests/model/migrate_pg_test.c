@@ -4,6 +4,8 @@
 
 #include "../db/pg_fixture.h"
 
+#include "core/mem.h"
+
 #define T(properties, rest) "{\"type\":\"object\",\"properties\":{" properties "}" rest "}"
 #define ID                  "\"id\":{\"type\":\"integer\"}"
 #define PK                  ",\"x-primary-key\":[\"id\"]"
@@ -288,6 +290,82 @@ static void an_invokers_function_keeps_the_order_of_the_columns(void **state)
     bench_file("schemas/t.json", NULL);
 }
 
+/* The server ends the session before the step `at`: as good as a cut connection. */
+static int apply_cut(const struct so_plan *made, size_t at, struct so_err *err)
+{
+    static const struct so_step CUT = {.table = SO_STR_INIT("t"),
+                                       .summary = SO_STR_INIT("cut"),
+                                       .sql = SO_STR_INIT("SELECT pg_terminate_backend(pg_backend_pid())")};
+    struct so_step steps[64];
+    struct so_plan longer = *made;
+    assert_true(made->step_count < COUNT_OF(steps));
+    memcpy(steps, made->steps, at * sizeof(*steps));
+    steps[at] = CUT;
+    memcpy(steps + at + 1, made->steps + at, (made->step_count - at) * sizeof(*steps));
+    longer.steps = steps;
+    longer.step_count++;
+    return apply(&longer, true, err);
+}
+
+static void a_connection_cut_in_the_middle_leaves_nothing_behind(void **state)
+{
+    struct so_arena arena;
+    struct so_plan made;
+    struct so_err err = SO_ERR_INIT;
+    (void)state;
+    start_anew();
+    bench_file("schemas/t.json", T(ID TEXT("a"), PK ",\"x-policies\":{\"select\":\"true\"},\"x-indexes\":[\"a\"]"));
+    so_arena_init(&arena, 16 << 20);
+    assert_int_equal(plan(&arena, &made, &err), SO_OK);
+    assert_true(made.step_count > 3);
+    for (size_t at = 0; at <= made.step_count; at++) {
+        err = SO_ERR_INIT;
+        assert_int_not_equal(apply_cut(&made, at, &err), SO_OK);
+        assert_string_equal(bench_get(f.db, "SELECT (SELECT count(*) FROM pg_tables WHERE schemaname = 'public')"
+                                            " + (SELECT count(*) FROM pg_namespace WHERE nspname IN ('socle', 'auth'))"),
+                            "0");
+    }
+    so_arena_deinit(&arena);
+    err = SO_ERR_INIT;
+    if (migrate(false, &err) != SO_OK)
+        fail_msg("%s", err.message);
+    expect_nothing_to_do("after the cuts");
+    bench_file("schemas/t.json", NULL);
+}
+
+/* The places of failure lie further and further apart. */
+static void memory_that_runs_out_ends_the_plan(void **state)
+{
+    const struct so_str schema = SO_STR("public");
+    struct so_err err = SO_ERR_INIT;
+    struct so_catalog *catalog = NULL;
+    struct so_conn *conn = NULL;
+    bool failed = true;
+    (void)state;
+    start_anew();
+    bench_file("schemas/t.json", T(ID TEXT("a"), PK ",\"x-policies\":{\"select\":\"true\"},\"x-indexes\":[\"a\"]"));
+    struct so_model *model = bench_model(bench_dir);
+    assert_int_equal(so_db_reader_take(f.db, &conn, &err), SO_OK);
+    assert_int_equal(so_catalog_read_pg(conn, &schema, 1, &catalog, &err), SO_OK);
+    for (long n = 0; failed; n += 1 + n / 16) {
+        struct so_arena arena;
+        struct so_plan made = {.step_count = 0};
+        err = SO_ERR_INIT;
+        so_arena_init(&arena, 16 << 20);
+        so_mem_fail_at(n);
+        int rc = so_migrate_plan(model, catalog, conn, &arena, &made, &err);
+        failed = so_mem_failed();
+        so_mem_fail_at(-1);
+        assert_true(failed ? rc == SO_OK || rc == SO_ENOMEM || rc == SO_EDB : rc == SO_OK);
+        assert_true(rc != SO_OK || made.step_count > 3);
+        so_arena_deinit(&arena);
+    }
+    so_db_reader_give(f.db, conn);
+    so_catalog_unref(catalog);
+    so_model_unref(model);
+    bench_file("schemas/t.json", NULL);
+}
+
 static void tables_of_others_are_theirs(void **state)
 {
     struct so_arena arena;
@@ -374,6 +452,8 @@ int main(void)
         cmocka_unit_test(every_type_is_postgresqls_own),
         cmocka_unit_test(changes_are_logged_once_the_migration_is_applied),
         cmocka_unit_test(an_invokers_function_keeps_the_order_of_the_columns),
+        cmocka_unit_test(a_connection_cut_in_the_middle_leaves_nothing_behind),
+        cmocka_unit_test(memory_that_runs_out_ends_the_plan),
         cmocka_unit_test(tables_of_others_are_theirs),
         cmocka_unit_test(functions_of_a_database_before_are_kept),
         cmocka_unit_test(a_user_who_may_not_make_roles_is_told_what_to_ask_for),
