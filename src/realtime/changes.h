@@ -51,11 +51,13 @@ struct so_listener {
 };
 
 /* One change as a subscriber may see it.  `data` is the member "data" of the event, serialised once for all who may see the
- * same; equal pointers during one call of heard() for many subscribers mean equal text, so a frame can be shared. */
+ * same: equal pointers mean equal text, so a frame can be shared, but only within one dispatch of a change. */
 struct so_heard {
     int64_t seq;
+    uint64_t dispatch;  /* a number of its own: the same change is dispatched again to those who come back */
     const int64_t *ids; /* of the listeners that it is for, in their order */
     size_t id_count;
+    bool has_more;      /* other listeners of this subscriber get other columns of the same change: heard() comes again */
     struct so_str data; /* JSON object */
 };
 

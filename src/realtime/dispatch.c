@@ -159,7 +159,7 @@ static int tell_some(struct dispatch *d, struct so_subscription *s, struct so_er
 {
     struct so_projection *projection = s->hits[0].projection;
     int64_t *ids = so_alloc_array(&d->changes->scratch, s->hit_count, sizeof(*ids));
-    struct so_heard heard = {.seq = d->change->seq, .ids = ids};
+    struct so_heard heard = {.seq = d->change->seq, .dispatch = d->changes->generation, .ids = ids};
     if (ids == NULL)
         return so_err_oom(err);
     int rc = so_payload(d->changes, d->watch, projection, s->form, d->change, &heard.data, err);
@@ -175,6 +175,7 @@ static int tell_some(struct dispatch *d, struct so_subscription *s, struct so_er
         so_projection_put(d->watch, projection);
     }
     s->hit_count = left;
+    heard.has_more = left > 0;
     s->events->heard(&heard, s->arg);
     return SO_OK;
 }

@@ -130,7 +130,7 @@ static void put_change(struct so_buf *out, const struct so_heard *heard)
         so_buf_puts(out, i == 0 ? "" : ",");
         so_buf_put_i64(out, heard->ids[i]);
     }
-    so_buf_lit(out, "],\"data\":");
+    so_buf_puts(out, heard->has_more ? "],\"more\":true,\"data\":" : "],\"data\":");
     so_buf_put_str(out, heard->data);
     so_buf_putc(out, '}');
 }
@@ -152,8 +152,8 @@ static struct so_ws_frame *make_frame(struct channel *ch, const struct so_heard 
 
 static bool is_the_same(const struct told *t, const struct channel *ch, const struct so_heard *heard)
 {
-    return t->frame != NULL && t->room == ch->room && t->seq == heard->seq && t->data == heard->data.p &&
-           so_str_eq(t->ids, bytes_of(heard));
+    return t->frame != NULL && t->dispatch == heard->dispatch && t->room == ch->room && t->data == heard->data.p &&
+           t->has_more == heard->has_more && so_str_eq(t->ids, bytes_of(heard));
 }
 
 /* The frame that the last one was told, if it is the same.  NULL: out of memory. */
@@ -164,7 +164,12 @@ static struct so_ws_frame *find_frame(struct channel *ch, const struct so_heard 
         return t->frame;
     struct so_str ids = bytes_of(heard);
     forget(t);
-    *t = (struct told){make_frame(ch, heard), ch->room, heard->seq, heard->data.p, so_str(so_strndup(ids.p, ids.n), ids.n)};
+    *t = (struct told){.frame = make_frame(ch, heard),
+                       .room = ch->room,
+                       .dispatch = heard->dispatch,
+                       .data = heard->data.p,
+                       .has_more = heard->has_more,
+                       .ids = so_str(so_strndup(ids.p, ids.n), ids.n)};
     if (t->frame != NULL && t->ids.p != NULL)
         return t->frame;
     forget(t);

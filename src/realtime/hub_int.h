@@ -32,8 +32,9 @@ struct so_realtime {
 struct told {
     struct so_ws_frame *frame;
     struct room *room;
-    int64_t seq;
+    uint64_t dispatch;
     const char *data;
+    bool has_more;
     struct so_str ids; /* their bytes, ours to free */
 };
 

@@ -194,6 +194,52 @@ describe("changes of the database", () => {
     assert.ok(last.get("realtime:resume") > 0);
   });
 
+  it("tells one who comes back what it may see, whatever another with the same words was told", async () => {
+    const dir = makeApp({ schemas: null, seed: {}, files: { "schemas/posts.json": POSTS } });
+    const single = await Server.start({ dir, env: { SOCLE_THREADS: "1" } });
+    const listeners = [{ event: "*", schema: "public", table: "posts" }];
+    const [all, some] = [await Phoenix.open(single, { key: SERVICE_KEY }), await Phoenix.open(single)];
+    await all.join("realtime:same", { postgres_changes: listeners });
+    await all.next((m) => m.payload.message === "Subscribed to PostgreSQL");
+    for (let id = 1; id <= 3; id++) {
+      assert.equal((await single.fetch("/rest/v1/posts", { key: SERVICE_KEY, body: { id, secret: "s" } })).status, 201);
+      const { data } = (await all.next((m) => m.event === "postgres_changes")).payload;
+      assert.equal(data.record.secret, "s");
+      await some.join("realtime:same", { postgres_changes: listeners, postgres_changes_options: { since: data.seq - 1 } });
+      const again = (await some.next((m) => m.event === "postgres_changes")).payload.data;
+      assert.deepEqual(again.record, { id, owner: null, text: null });
+      await some.call("realtime:same", "phx_leave");
+    }
+    await all.close();
+    await some.close();
+    await single.stop();
+  });
+
+  it("numbers a change so that one who is cut off between two messages of it loses neither", async () => {
+    const p = await Phoenix.open(server, { key: SERVICE_KEY });
+    const listeners = ["id", "text"].map((column) => ({ event: "*", schema: "public", table: "posts", select: ["id", column] }));
+    await p.join("realtime:parts", { postgres_changes: [...listeners, { event: "*", schema: "public", table: "posts" }] });
+    await p.next((m) => m.payload.message === "Subscribed to PostgreSQL");
+    ok(await service.from("posts").insert({ id: 7000 }));
+    const parts = [];
+    for (let n = 0; n < 3; n++) parts.push((await p.next((m) => m.event === "postgres_changes")).payload);
+    assert.deepEqual(parts.map(({ ids, more }) => [ids.length, more]), [[1, true], [1, true], [1, undefined]]);
+    assert.equal(new Set(parts.map(({ data }) => data.seq)).size, 1);
+    await p.close();
+
+    // What the helper makes of it: it was told the first part, and goes on from before it, without that part.
+    const last = new Map([["realtime:parts", parts[0].data.seq - 1]]);
+    const text = (payload) => JSON.stringify({ topic: "realtime:parts", event: "postgres_changes", payload, ref: null });
+    const { realtime } = resumable({ last });
+    const heard = [];
+    realtime.decode(text(parts[0]), (m) => heard.push(m.payload.ids));
+    const join = { topic: "realtime:parts", event: "phx_join", payload: { config: { postgres_changes: [{}] } }, ref: "1", join_ref: "1" };
+    realtime.encode(join, (sent) => assert.equal(JSON.parse(sent).payload.config.postgres_changes_options.since, parts[0].data.seq - 1));
+    realtime.decode(JSON.stringify({ topic: "realtime:parts", event: "phx_reply", payload: { status: "ok" }, ref: "1" }), () => {});
+    for (const part of parts) realtime.decode(text(part), (m) => heard.push(m.payload.ids));
+    assert.deepEqual(heard, parts.map(({ ids }) => ids));
+  });
+
   it("tells of a gap when the log does not reach back", async () => {
     const dir = makeApp({ schemas: null, seed: {}, files: { "schemas/posts.json": POSTS } });
     const small = await Server.start({ dir, env: { SOCLE_LOG_KEEP_ROWS: "5" } });
