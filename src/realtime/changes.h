@@ -71,6 +71,9 @@ struct so_subscription_events {
     void (*gap)(int64_t asked, int64_t oldest, void *arg);
     /* Cannot go on (the table is gone, the database failed): the last call; the subscription is closed. */
     void (*failed)(const struct so_err *err, void *arg);
+    /* Whether so many bytes of data can be taken now.  If not, the subscription keeps its place in the log, and nothing is
+     * heard until so_subscription_go_on().  NULL: always. */
+    bool (*has_room)(size_t bytes, void *arg);
 };
 
 /* Begins.  since < 0: from now on.  Sets each listener's id.  SO_EINVAL: an unknown table, column or operator, a bad filter;
@@ -81,6 +84,8 @@ int so_changes_subscribe(struct so_changes *c, const struct so_identity *who, st
                          struct so_err *err) SO_MUST_CHECK;
 /* The same listeners under new claims, without a gap; ready() follows. */
 int so_subscription_renew(struct so_subscription *s, const struct so_identity *who, struct so_err *err) SO_MUST_CHECK;
+/* There is room again: what was not heard for want of it comes now.  Otherwise, and for NULL, nothing happens. */
+void so_subscription_go_on(struct so_subscription *s);
 void so_subscription_close(struct so_subscription *s); /* no events after it; NULL is fine */
 
 #endif

@@ -188,7 +188,18 @@ static void on_heard(const struct so_heard *heard, void *arg)
         so_ws_close(ch->socket->ws, SO_WS_INTERNAL, SO_STR("out of memory")); /* it resumes later, without a gap */
 }
 
-static const struct so_subscription_events EVENTS = {on_ready, on_heard, on_gap, on_failed};
+/* For changes a quarter of the queue is left to others, such as answers to heartbeats. */
+static bool has_room(size_t bytes, void *arg)
+{
+    enum { AROUND = 8 * 1024 }; /* what a message has beside its data: the topic, ids of listeners */
+    struct socket *s = ((struct channel *)arg)->socket;
+    size_t queued = so_ws_queued(s->ws), max = s->hub->rt->settings.queue_max / 4 * 3;
+    bool fits = queued == 0 || (queued <= max && bytes + AROUND <= max - queued);
+    s->is_held |= !fits;
+    return fits;
+}
+
+static const struct so_subscription_events EVENTS = {on_ready, on_heard, on_gap, on_failed, has_room};
 
 /* ---- from the beginning to the end ---- */
 
@@ -269,6 +280,8 @@ void hear_renew(struct channel *ch)
     hear_end(ch);
     channel_say(ch, "postgres_changes", false, err.message, SO_STR(""));
 }
+
+void hear_go_on(struct channel *ch) { so_subscription_go_on(ch->subscription); }
 
 void hear_end(struct channel *ch)
 {

@@ -14,7 +14,7 @@ export { ANON_KEY, SERVICE_KEY };
 
 const SECRET = "a secret of the histories, long enough for HS256";
 export const SILENCE_MS = 3000; // after which the server gives up a client that says nothing
-export const PEACE_MS = 20000; // how long it may take until all is told, on a busy machine
+export const PEACE_MS = 40000; // how long it may take until all is told, on a busy machine
 
 const INT = { type: "integer" }, TEXT = { type: "string" }, UUID = { type: "string", format: "uuid" };
 const table = (properties, key, select, more) => ({

@@ -4,7 +4,7 @@
 // server died), it leaves those rows alone for the rest of the history, and what is stored in the end tells.
 import { setTimeout as pause } from "node:timers/promises";
 
-const LARGE = "x".repeat(20000), HUGE = "y".repeat(100000);
+const LARGE = "x".repeat(20000), HUGE = "y".repeat(40000);
 
 // {table, id, op, old, new}: what the database did to one row.
 const changeOf = (table, old, now) => ({ table, id: (now ?? old).id, op: old === null ? "INSERT" : now === null ? "DELETE" : "UPDATE", old, new: now });
@@ -33,7 +33,7 @@ export class Writer {
     if (dice < 80) return this.#upsert();
     if (dice < 93) return this.#remove();
     if (dice < 99) return this.#program();
-    return this.history.isFlooding ? this.#insert(60, HUGE) : this.#insert(2, LARGE);
+    return this.history.isFlooding ? this.#insert(40, HUGE) : this.#insert(2, LARGE);
   }
 
   // ---- rows ----
