@@ -18,25 +18,43 @@
 // (localStorage) and give them back: resumable({ last: new Map(entries) }).
 
 export function resumable({ last = new Map(), onGap = () => {} } = {}) {
-  // What comes in: remember how far we are.
-  const note = (message) => {
-    const { topic, event, payload } = message;
-    if (event === "postgres_changes") last.set(topic, payload.data.seq);
-    if (event === "system" && payload.extension === "postgres_changes") {
-      if (payload.gap) {
-        last.set(topic, payload.gap.oldest);
-        onGap({ topic, ...payload.gap });
-      } else if (payload.seq !== undefined && !last.has(topic)) {
-        last.set(topic, payload.seq); // "Subscribed": everything after this number will come
-      }
+  const joining = new Map(); // topic -> ref of a join that has not been answered
+  const begun = new Map(); // topic -> { seq, ids }: the messages of a change that has "more", of which the last has not come
+
+  // A change of the database: whether it is new.  We are as far as the last change of which nothing is missing.
+  const take = (topic, { ids, more, data: { seq } }) => {
+    const known = begun.get(topic)?.seq === seq ? begun.get(topic).ids : [];
+    if (more) {
+      begun.set(topic, { seq, ids: [...known, ...ids] });
+    } else {
+      begun.delete(topic);
+      last.set(topic, seq);
     }
-    return message;
+    return !ids.some((id) => known.includes(id));
+  };
+
+  // What comes in: false when it is to be passed over.
+  const note = ({ topic, event, payload, ref }) => {
+    if (event === "phx_reply" && ref === joining.get(topic)) joining.delete(topic);
+    const isSystem = event === "system" && payload.extension === "postgres_changes";
+    if (event !== "postgres_changes" && !isSystem) return true;
+    if (joining.has(topic)) return false; // of an earlier membership: the join has said from where it will come again
+    if (!isSystem) return take(topic, payload);
+    if (payload.gap) {
+      last.set(topic, payload.gap.oldest);
+      onGap({ topic, ...payload.gap });
+    } else if (payload.seq !== undefined && !last.has(topic)) {
+      last.set(topic, payload.seq); // "Subscribed": everything after this number will come
+    }
+    return true;
   };
 
   // What goes out: a join says where to go on.
   const stamp = (message) => {
-    const { topic, event, payload } = message;
-    if (event !== "phx_join" || !payload.config?.postgres_changes?.length || !last.has(topic)) return message;
+    const { topic, event, payload, ref } = message;
+    if (event !== "phx_join" || !payload.config?.postgres_changes?.length) return message;
+    joining.set(topic, ref);
+    if (!last.has(topic)) return message;
     const config = { ...payload.config, postgres_changes_options: { since: last.get(topic) } };
     return { ...message, payload: { ...payload, config } };
   };
@@ -45,7 +63,10 @@ export function resumable({ last = new Map(), onGap = () => {} } = {}) {
   const realtime = {
     vsn: "1.0.0",
     encode: (message, callback) => callback(JSON.stringify(stamp(message))),
-    decode: (text, callback) => callback(note(JSON.parse(text))),
+    decode: (text, callback) => {
+      const message = JSON.parse(text);
+      if (note(message)) callback(message);
+    },
   };
   return { realtime, last };
 }

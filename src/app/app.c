@@ -306,6 +306,7 @@ static struct so_realtime_settings realtime_settings(const struct so_config *c)
         .posts_per_second = (size_t)c->realtime_posts,
         .payload_max = (size_t)c->realtime_payload_max,
         .queue_max = (size_t)c->realtime_queue_max,
+        .stall_ms = c->realtime_stall_ms,
         .silence_ms = c->realtime_silence_ms,
         .private_only = c->realtime_private_only,
     };

@@ -168,7 +168,10 @@ const struct so_setting so_settings[] = {
     {"SOCLE_REALTIME_PAYLOAD_MAX", NULL, COUNT, false, AT(realtime_payload_max), 1024, MIB(16), "3072000", NULL,
      "bytes of a broadcast's payload"},
     {"SOCLE_REALTIME_QUEUE_MAX", NULL, COUNT, false, AT(realtime_queue_max), 64 * 1024, MIB(1024), "4194304", NULL,
-     "bytes that may wait for a client who does not read; beyond it the WebSocket is closed with 1013"},
+     "bytes that may wait for a client who does not read: then changes wait in the log; for others the WebSocket is closed "
+     "with 1013"},
+    {"SOCLE_REALTIME_STALL_MS", NULL, COUNT, false, AT(realtime_stall_ms), 1000, ONE_DAY_MS, "10000", NULL,
+     "a WebSocket whose client reads nothing for so long while changes wait is closed with 1013"},
     {"SOCLE_REALTIME_SILENCE_MS", NULL, COUNT, false, AT(realtime_silence_ms), 1000, ONE_DAY_MS, "60000", NULL,
      "a WebSocket without a message, such as a heartbeat, is closed"},
     {"SOCLE_REALTIME_PRIVATE_ONLY", NULL, FLAG, false, AT(realtime_private_only), 0, 0, "false", NULL,

@@ -81,6 +81,7 @@ struct so_config {
     /* realtime: realtime/realtime.h says what each limits */
     int64_t realtime_connections_max, realtime_channels_max, realtime_joins, realtime_events, realtime_presence_calls;
     int64_t realtime_presence_window_ms, realtime_posts, realtime_payload_max, realtime_queue_max, realtime_silence_ms;
+    int64_t realtime_stall_ms;
     bool realtime_private_only;
 
     /* talk */

@@ -19,8 +19,9 @@ struct so_batch {
     int64_t from, last; /* it holds all changes after `from`, up to and with `last` */
     struct so_change *changes;
     size_t count;
-    bool is_json; /* its rows are; to be said before the first is added */
-    int refs;     /* private */
+    bool is_json;  /* its rows are; to be said before the first is added */
+    bool has_more; /* the log was not read to its end */
+    int refs;      /* private */
 };
 
 const char *so_change_op_name(enum so_change_op op); /* "INSERT" ... */

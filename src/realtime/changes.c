@@ -1,7 +1,8 @@
 /* changes.c: where each subscription of a loop stands, as the feed's messages come in.
  *
  * Those who are live share one place, c->at, and are found through the tables' lists; one who comes back has a place of its
- * own until the mark that finds it there.  A batch is taken by whom it continues: from <= place < last. */
+ * own until the mark that finds it there.  A batch is taken by whom it continues: from <= place < last.
+ * One who cannot take more now is held at its place, out of the lists, and comes back when it can. */
 #include "core/mem.h"
 #include "realtime/changes_int.h"
 
@@ -47,12 +48,12 @@ static void meet_floor(struct so_subscription *s, const void *arg)
 static void take_past(struct so_subscription *s, const void *arg)
 {
     const struct so_batch *b = arg;
-    if (s->state != SO_CATCHING || s->at < b->from || s->at >= b->last)
+    if (s->state != SO_CATCHING || s->is_held || s->at < b->from || s->at >= b->last)
         return;
-    for (size_t i = 0; i < b->count && !s->is_closed; i++)
+    for (size_t i = 0; i < b->count && !s->is_closed && !s->is_held; i++)
         if (b->changes[i].seq > s->at)
             so_dispatch_to(s, &b->changes[i]);
-    if (!s->changes->is_asking)
+    if (!s->changes->is_asking && !s->is_held)
         s->at = b->last;
 }
 
@@ -97,7 +98,7 @@ static void meet_mark(struct so_subscription *s, const void *arg)
         s->at = m->seq;
         s->events->gap(asked, m->seq, s->arg);
     }
-    if (!s->is_closed && (s->state == SO_FRESH ? is_answered : s->at == m->seq))
+    if (!s->is_closed && !s->is_held && (s->state == SO_FRESH ? is_answered : s->at == m->seq))
         go_live(s, m->seq);
 }
 

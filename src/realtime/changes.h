@@ -51,11 +51,13 @@ struct so_listener {
 };
 
 /* One change as a subscriber may see it.  `data` is the member "data" of the event, serialised once for all who may see the
- * same; equal pointers during one call of heard() for many subscribers mean equal text, so a frame can be shared. */
+ * same: equal pointers mean equal text, so a frame can be shared, but only within one dispatch of a change. */
 struct so_heard {
     int64_t seq;
+    uint64_t dispatch;  /* a number of its own: the same change is dispatched again to those who come back */
     const int64_t *ids; /* of the listeners that it is for, in their order */
     size_t id_count;
+    bool has_more;      /* other listeners of this subscriber get other columns of the same change: heard() comes again */
     struct so_str data; /* JSON object */
 };
 
@@ -69,6 +71,9 @@ struct so_subscription_events {
     void (*gap)(int64_t asked, int64_t oldest, void *arg);
     /* Cannot go on (the table is gone, the database failed): the last call; the subscription is closed. */
     void (*failed)(const struct so_err *err, void *arg);
+    /* Whether so many bytes of data can be taken now.  If not, the subscription keeps its place in the log, and nothing is
+     * heard until so_subscription_go_on().  NULL: always. */
+    bool (*has_room)(size_t bytes, void *arg);
 };
 
 /* Begins.  since < 0: from now on.  Sets each listener's id.  SO_EINVAL: an unknown table, column or operator, a bad filter;
@@ -79,6 +84,8 @@ int so_changes_subscribe(struct so_changes *c, const struct so_identity *who, st
                          struct so_err *err) SO_MUST_CHECK;
 /* The same listeners under new claims, without a gap; ready() follows. */
 int so_subscription_renew(struct so_subscription *s, const struct so_identity *who, struct so_err *err) SO_MUST_CHECK;
+/* There is room again: what was not heard for want of it comes now.  Otherwise, and for NULL, nothing happens. */
+void so_subscription_go_on(struct so_subscription *s);
 void so_subscription_close(struct so_subscription *s); /* no events after it; NULL is fine */
 
 #endif

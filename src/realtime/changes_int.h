@@ -122,6 +122,9 @@ struct so_subscription {
     size_t count;
     enum so_subscription_state state;
     bool owes_ready, is_closed;
+    bool is_held;           /* SO_CATCHING: it has no room, and stays where it is until so_subscription_go_on() */
+    size_t parts;           /* so many calls of heard() told of ... */
+    int64_t parts_of;       /* ... this change: when it was held between them, it goes on there */
     bool is_hit, is_broken; /* while a change is dispatched */
     int64_t at;             /* SO_CATCHING: everything up to here was heard */
     uint64_t ticket;
@@ -209,6 +212,7 @@ void so_dispatch_to(struct so_subscription *s, const struct so_change *change);
 int so_subscription_resolve(struct so_subscription *s, const struct so_identity *who, struct so_err *err) SO_MUST_CHECK;
 int so_subscription_link(struct so_subscription *s, struct so_err *err) SO_MUST_CHECK;
 void so_subscription_fail(struct so_subscription *s, const struct so_err *err); /* while depth > 0 */
+void so_subscription_hold(struct so_subscription *s, int64_t at);               /* at: it has heard everything up to there */
 void so_subscription_sweep(struct so_changes *c); /* frees what was closed, unless a callback runs */
 
 #endif

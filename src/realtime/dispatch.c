@@ -154,28 +154,48 @@ static void try_buckets(struct dispatch *d)
 
 /* ---- telling ---- */
 
-/* The hits that share the projection of the first of them: one call.  Moves the others to the front. */
-static int tell_some(struct dispatch *d, struct so_subscription *s, struct so_err *err)
+/* Takes the hits that share the projection of the first of them: one call of heard().  Moves the others to the front. */
+static void take_some(struct dispatch *d, struct so_subscription *s, struct so_heard *heard, int64_t *ids)
 {
     struct so_projection *projection = s->hits[0].projection;
-    int64_t *ids = so_alloc_array(&d->changes->scratch, s->hit_count, sizeof(*ids));
-    struct so_heard heard = {.seq = d->change->seq, .ids = ids};
-    if (ids == NULL)
-        return so_err_oom(err);
-    int rc = so_payload(d->changes, d->watch, projection, s->form, d->change, &heard.data, err);
-    if (rc != SO_OK)
-        return rc;
     size_t left = 0;
     for (size_t i = 0; i < s->hit_count; i++) {
         if (s->hits[i].projection != projection) {
             s->hits[left++] = s->hits[i];
             continue;
         }
-        ids[heard.id_count++] = s->hits[i].listening->id;
+        ids[heard->id_count++] = s->hits[i].listening->id;
         so_projection_put(d->watch, projection);
     }
     s->hit_count = left;
-    s->events->heard(&heard, s->arg);
+    heard->has_more = left > 0;
+}
+
+static bool has_room(const struct so_subscription *s, size_t bytes)
+{
+    return s->events->has_room == NULL || s->events->has_room(bytes, s->arg);
+}
+
+/* One part of a change.  Those that were told before there was no room are not told again. */
+static int tell_some(struct dispatch *d, struct so_subscription *s, size_t part, struct so_err *err)
+{
+    int64_t *ids = so_alloc_array(&d->changes->scratch, s->hit_count, sizeof(*ids));
+    struct so_heard heard = {.seq = d->change->seq, .dispatch = d->changes->generation, .ids = ids};
+    if (ids == NULL)
+        return so_err_oom(err);
+    int rc = so_payload(d->changes, d->watch, s->hits[0].projection, s->form, d->change, &heard.data, err);
+    if (rc != SO_OK)
+        return rc;
+    bool is_new = part >= s->parts;
+    if (is_new && !has_room(s, heard.data.n)) {
+        so_subscription_hold(s, d->change->seq - 1);
+        return SO_OK;
+    }
+    take_some(d, s, &heard, ids);
+    if (is_new) {
+        s->parts = part + 1;
+        s->events->heard(&heard, s->arg);
+    }
     return SO_OK;
 }
 
@@ -185,8 +205,11 @@ static void tell(struct dispatch *d, struct so_subscription *s)
     int rc = s->is_broken ? err.code : SO_OK;
     if (rc == SO_OK)
         err = SO_ERR_INIT;
-    while (rc == SO_OK && s->hit_count > 0 && !s->is_closed)
-        rc = tell_some(d, s, &err);
+    if (s->parts_of != d->change->seq)
+        s->parts = 0;
+    s->parts_of = d->change->seq;
+    for (size_t part = 0; rc == SO_OK && s->hit_count > 0 && !s->is_closed && !s->is_held; part++)
+        rc = tell_some(d, s, part, &err);
     while (s->hit_count > 0)
         so_projection_put(d->watch, s->hits[--s->hit_count].projection);
     s->is_hit = s->is_broken = false;

@@ -61,7 +61,7 @@ static int read_live(struct so_feed *f, bool *out_complete, struct so_err *err)
         rc = so_source_read(f->source, f->last, INT64_MAX, SO_FEED_BATCH_MAX, &batch, &floor, err);
     if (rc != SO_OK)
         return rc;
-    *out_complete = batch->last - batch->from < SO_FEED_BATCH_MAX;
+    *out_complete = !batch->has_more;
     pthread_mutex_lock(&f->lock);
     post_live(f, floor, batch);
     pthread_mutex_unlock(&f->lock);

@@ -130,7 +130,7 @@ static void put_change(struct so_buf *out, const struct so_heard *heard)
         so_buf_puts(out, i == 0 ? "" : ",");
         so_buf_put_i64(out, heard->ids[i]);
     }
-    so_buf_lit(out, "],\"data\":");
+    so_buf_puts(out, heard->has_more ? "],\"more\":true,\"data\":" : "],\"data\":");
     so_buf_put_str(out, heard->data);
     so_buf_putc(out, '}');
 }
@@ -152,8 +152,8 @@ static struct so_ws_frame *make_frame(struct channel *ch, const struct so_heard 
 
 static bool is_the_same(const struct told *t, const struct channel *ch, const struct so_heard *heard)
 {
-    return t->frame != NULL && t->room == ch->room && t->seq == heard->seq && t->data == heard->data.p &&
-           so_str_eq(t->ids, bytes_of(heard));
+    return t->frame != NULL && t->dispatch == heard->dispatch && t->room == ch->room && t->data == heard->data.p &&
+           t->has_more == heard->has_more && so_str_eq(t->ids, bytes_of(heard));
 }
 
 /* The frame that the last one was told, if it is the same.  NULL: out of memory. */
@@ -164,7 +164,12 @@ static struct so_ws_frame *find_frame(struct channel *ch, const struct so_heard 
         return t->frame;
     struct so_str ids = bytes_of(heard);
     forget(t);
-    *t = (struct told){make_frame(ch, heard), ch->room, heard->seq, heard->data.p, so_str(so_strndup(ids.p, ids.n), ids.n)};
+    *t = (struct told){.frame = make_frame(ch, heard),
+                       .room = ch->room,
+                       .dispatch = heard->dispatch,
+                       .data = heard->data.p,
+                       .has_more = heard->has_more,
+                       .ids = so_str(so_strndup(ids.p, ids.n), ids.n)};
     if (t->frame != NULL && t->ids.p != NULL)
         return t->frame;
     forget(t);
@@ -183,7 +188,18 @@ static void on_heard(const struct so_heard *heard, void *arg)
         so_ws_close(ch->socket->ws, SO_WS_INTERNAL, SO_STR("out of memory")); /* it resumes later, without a gap */
 }
 
-static const struct so_subscription_events EVENTS = {on_ready, on_heard, on_gap, on_failed};
+/* For changes a quarter of the queue is left to others, such as answers to heartbeats. */
+static bool has_room(size_t bytes, void *arg)
+{
+    enum { AROUND = 8 * 1024 }; /* what a message has beside its data: the topic, ids of listeners */
+    struct socket *s = ((struct channel *)arg)->socket;
+    size_t queued = so_ws_queued(s->ws), max = s->hub->rt->settings.queue_max / 4 * 3;
+    bool fits = queued == 0 || (queued <= max && bytes + AROUND <= max - queued);
+    s->is_held |= !fits;
+    return fits;
+}
+
+static const struct so_subscription_events EVENTS = {on_ready, on_heard, on_gap, on_failed, has_room};
 
 /* ---- from the beginning to the end ---- */
 
@@ -264,6 +280,8 @@ void hear_renew(struct channel *ch)
     hear_end(ch);
     channel_say(ch, "postgres_changes", false, err.message, SO_STR(""));
 }
+
+void hear_go_on(struct channel *ch) { so_subscription_go_on(ch->subscription); }
 
 void hear_end(struct channel *ch)
 {

@@ -17,6 +17,7 @@ const struct so_realtime_settings SO_REALTIME_SETTINGS_DEFAULT = {
     .posts_per_second = 1000,
     .payload_max = 3000 * 1024,
     .queue_max = 4 << 20,
+    .stall_ms = 10000,
     .silence_ms = 60 * 1000,
 };
 
@@ -81,6 +82,17 @@ static void sweep_channel(struct channel *ch, int64_t now)
     }
 }
 
+/* Changes wait for it, and it has taken nothing of what is in its queue. */
+static bool is_stuck(struct socket *s)
+{
+    int64_t now = hub_now_ms(s->hub);
+    size_t queued = so_ws_queued(s->ws);
+    if (!s->is_held || queued < s->queued)
+        s->moved_ms = now;
+    s->queued = queued;
+    return now - s->moved_ms > s->hub->rt->settings.stall_ms;
+}
+
 static void sweep_socket(struct socket *s, int64_t now)
 {
     for (struct channel *ch = s->channels, *next; ch != NULL; ch = next) {
@@ -89,6 +101,11 @@ static void sweep_socket(struct socket *s, int64_t now)
     }
     if (hub_now_ms(s->hub) - s->heard_ms > s->hub->rt->settings.silence_ms)
         so_ws_close(s->ws, SO_WS_GOING_AWAY, SO_STR("no heartbeat came"));
+    if (is_stuck(s)) {
+        so_ws_close(s->ws, SO_WS_TRY_AGAIN_LATER, SO_STR("nothing is read"));
+        hub_count(&s->hub->rt->stats.too_slow, 1);
+        s->is_held = false;
+    }
 }
 
 static void on_sweep(struct so_deadline *d, void *arg)

@@ -32,8 +32,9 @@ struct so_realtime {
 struct told {
     struct so_ws_frame *frame;
     struct room *room;
-    int64_t seq;
+    uint64_t dispatch;
     const char *data;
+    bool has_more;
     struct so_str ids; /* their bytes, ours to free */
 };
 
@@ -66,6 +67,9 @@ struct socket {
     size_t channel_count;
     struct so_caller *caller; /* whom the key speaks for */
     int64_t heard_ms;         /* when its last message came */
+    bool is_held;             /* changes wait in the log for room in its queue */
+    size_t queued;            /* as of the last sweep */
+    int64_t moved_ms;         /* when it was last seen to take something, or had no need to */
     struct so_window joins, events;
     enum so_wire_version version;
     struct so_str key; /* of the API */
@@ -188,6 +192,8 @@ void hear_put_reply(struct so_buf *out, const struct hearing *l);
 void hear_tell(struct channel *ch, const struct hearing *l);
 /* Under new claims, without a gap. */
 void hear_renew(struct channel *ch);
+/* There is room again in the socket's queue. */
+void hear_go_on(struct channel *ch);
 void hear_end(struct channel *ch);
 void hear_forget(struct so_hub *hub); /* frames that were kept to be shared */
 

@@ -29,6 +29,7 @@ struct so_realtime_settings {
     size_t posts_per_second; /* of a loop, broadcasts over HTTP: 429 */
     size_t payload_max;      /* bytes of a broadcast or of what is tracked */
     size_t queue_max;        /* bytes that wait for a client who does not read: closed with 1013 */
+    int64_t stall_ms;        /* changes wait for room in the queue, and nothing of it is read: closed with 1013 */
     int64_t silence_ms;      /* without a message, such as a heartbeat: closed */
     bool private_only;       /* public channels are off */
 };

@@ -150,6 +150,18 @@ static void on_message(struct so_ws *ws, enum so_ws_opcode opcode, struct so_str
     /* Anything else is no message: dropped, and the socket stays (PROTOCOL.md section 7.2). */
 }
 
+/* What it could not take before waits in the log. */
+static void on_drained(struct so_ws *ws, void *arg)
+{
+    (void)ws;
+    struct socket *s = arg;
+    if (!s->is_held)
+        return;
+    s->is_held = false;
+    for (struct channel *ch = s->channels; ch != NULL; ch = ch->next)
+        hear_go_on(ch);
+}
+
 static void free_socket(struct socket *s)
 {
     if (s == NULL)
@@ -224,7 +236,7 @@ static struct socket *new_socket(struct so_hub *hub, const struct so_guest *gues
     return s;
 }
 
-static const struct so_ws_events SOCKET_EVENTS = {on_message, NULL, on_closed};
+static const struct so_ws_events SOCKET_EVENTS = {on_message, on_drained, on_closed};
 
 static void accept_socket(struct so_hub *hub, struct so_http_exchange *x, struct socket *s)
 {

@@ -58,13 +58,16 @@ int so_source_trim(const struct so_source *s, struct so_conn *writer, int64_t up
 
 /* ---- rows ---- */
 
+enum { BATCH_BYTES = 1 << 20 }; /* of texts, but for the last change: many may walk through the log at once */
+
 /* The row's texts; p == NULL where the column is NULL. */
-static int read_texts(struct so_stmt *st, struct so_str out[5], struct so_err *err)
+static int read_texts(struct so_stmt *st, struct so_str out[5], size_t *bytes, struct so_err *err)
 {
     for (int i = 0; i < 5; i++) {
         out[i] = so_stmt_text(st, i + 1);
         if (out[i].p == NULL && !so_stmt_is_null(st, i + 1))
             return so_err_oom(err);
+        *bytes += out[i].n;
     }
     return SO_OK;
 }
@@ -73,9 +76,12 @@ int so_source_take_rows(struct so_stmt *st, size_t limit, struct so_batch *b, in
 {
     bool row = true;
     int rc = SO_OK;
+    size_t bytes = 0;
     b->last = b->from;
-    for (size_t rows = 0; rc == SO_OK && rows < limit; rows++) {
+    b->has_more = true;
+    for (size_t rows = 0; rc == SO_OK && rows < limit && bytes < BATCH_BYTES; rows++) {
         rc = so_stmt_step(st, &row, err);
+        b->has_more = row;
         if (rc != SO_OK || !row)
             break;
         int64_t seq = so_stmt_i64(st, 0);
@@ -84,7 +90,7 @@ int so_source_take_rows(struct so_stmt *st, size_t limit, struct so_batch *b, in
         if (seq != b->last + 1)
             *floor = b->from = seq - 1;
         struct so_str texts[5];
-        rc = read_texts(st, texts, err);
+        rc = read_texts(st, texts, &bytes, err);
         if (rc == SO_OK)
             rc = so_batch_add(b, seq, texts[0], texts[1], texts[2], texts[3], texts[4], err);
     }

@@ -153,6 +153,7 @@ int so_subscription_resolve(struct so_subscription *s, const struct so_identity 
     for (size_t i = 0; rc == SO_OK && i < s->count; i++) {
         release(&s->listeners[i]);
         s->listeners[i] = fresh[i];
+        s->parts = 0; /* they may be others now */
     }
     for (size_t i = 0; rc != SO_OK && i < made; i++)
         release(&fresh[i]);
@@ -253,6 +254,25 @@ int so_subscription_renew(struct so_subscription *s, const struct so_identity *w
     s->owes_ready = true;
     s->ticket = so_slot_ask(s->changes->slot, s->state == SO_CATCHING ? s->at : -1);
     return SO_OK;
+}
+
+void so_subscription_hold(struct so_subscription *s, int64_t at)
+{
+    if (s->state == SO_LIVE) {
+        unlink_all(s);
+        s->state = SO_CATCHING;
+        s->changes->catching++;
+    }
+    s->at = at;
+    s->is_held = true;
+}
+
+void so_subscription_go_on(struct so_subscription *s)
+{
+    if (s == NULL || s->is_closed || !s->is_held)
+        return;
+    s->is_held = false;
+    s->ticket = so_slot_ask(s->changes->slot, s->at);
 }
 
 void so_subscription_close(struct so_subscription *s)

@@ -148,9 +148,10 @@ void so_ws_send_late(struct so_task *turn)
     while (s->late != NULL) {
         struct so_ws *ws = s->late;
         so_ws_forget_late(ws);
-        if (!ws->awaits_drained)
-            (void)so_ws_send_waiting(ws);
+        bool is_drained = !ws->awaits_drained && so_ws_send_waiting(ws);
         so_ws_finish(ws);
+        if (is_drained)
+            so_ws_tell_drained(ws);
     }
     if (s->is_freed)
         so_free(s);
@@ -211,11 +212,12 @@ static int write_shared(struct so_ws *ws, struct so_ws_frame *frame, struct so_s
     return rc;
 }
 
-/* Is there room for n more bytes?  If not, the connection is being closed. */
+/* Is there room for n more bytes?  If not, the connection is being closed.  An empty queue has room for any message: a peer
+ * who reads can be told all. */
 static int check_queue(struct so_ws *ws, size_t n)
 {
     size_t queued = so_ws_queued(ws), max = ws->server->options.queue_max;
-    if (queued <= max && n <= max - queued)
+    if (queued == 0 || (queued <= max && n <= max - queued))
         return SO_OK;
     so_ws_close(ws, SO_WS_TRY_AGAIN_LATER, SO_STR("too much waits to be read"));
     return SO_EBUSY;

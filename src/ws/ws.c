@@ -122,14 +122,20 @@ static void on_bytes(struct so_http_stream *stream, struct so_str bytes, void *a
     so_ws_finish(ws);
 }
 
+void so_ws_tell_drained(struct so_ws *ws)
+{
+    if (ws->state == WS_OPEN && ws->events->drained != NULL)
+        ws->events->drained(ws, ws->arg);
+}
+
 static void on_drained(struct so_http_stream *stream, void *arg)
 {
     (void)stream;
     struct so_ws *ws = arg;
     bool is_drained = so_ws_send_waiting(ws);
     so_ws_finish(ws);
-    if (is_drained && ws->state == WS_OPEN && ws->events->drained != NULL)
-        ws->events->drained(ws, ws->arg);
+    if (is_drained)
+        so_ws_tell_drained(ws);
 }
 
 static void on_stopping(struct so_http_stream *stream, void *arg)

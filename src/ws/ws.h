@@ -17,7 +17,7 @@ struct so_ws_options {
     struct so_ws_handshake_rules rules; /* what it points to must outlive the server */
     size_t message_max;                 /* bytes, after inflating: 1009 */
     size_t frame_max;                   /* bytes: 1009 */
-    size_t queue_max;                   /* bytes that wait for a peer who does not read: 1013 */
+    size_t queue_max;                   /* bytes that wait for a peer who does not read, or one message: 1013 */
     unsigned ping_interval_ms;          /* after so long without a byte a ping is sent; 0: never */
     unsigned pong_timeout_ms;           /* and after so long again without one the connection is dropped */
     unsigned close_timeout_ms;          /* for the peer's close frame, after ours */
@@ -28,7 +28,8 @@ struct so_ws;
 struct so_ws_events {
     /* A whole message, SO_WS_TEXT (UTF-8) or SO_WS_BINARY, borrowed for the call. */
     void (*message)(struct so_ws *ws, enum so_ws_opcode opcode, struct so_str bytes, void *arg);
-    /* All that waited has gone out (told only after something had to wait).  NULL when nobody asks. */
+    /* All that waited has gone out (told only after something had to wait, were it for the end of a turn).  NULL when nobody
+     * asks. */
     void (*drained)(struct so_ws *ws, void *arg);
     /* The last call.  code: of the peer's close frame, SO_WS_NO_CODE when it held none; what we sent when the peer broke a
      * rule or a limit; SO_WS_DROPPED when there was no goodbye.  reason: the peer's, or "". */

@@ -85,6 +85,8 @@ void so_ws_uncork(struct so_ws *ws);
 
 /* Sends what waits, as far as the socket takes it.  False when some still does. */
 bool so_ws_send_waiting(struct so_ws *ws);
+/* Calls the owner's drained(). */
+void so_ws_tell_drained(struct so_ws *ws);
 /* Of server->turn: what shared frames were given out in this turn of the loop. */
 void so_ws_send_late(struct so_task *turn);
 void so_ws_forget_late(struct so_ws *ws);

@@ -11,6 +11,7 @@ import { createClient } from "@supabase/supabase-js";
 import WebSocket from "ws";
 
 import { resumable } from "../../examples/resume.mjs";
+import { disconnect } from "../lib/disconnect.mjs";
 import { SKIP, freshDatabase, psql } from "../lib/postgres.mjs";
 import { ANON_KEY, SERVICE_KEY, Server, makeApp } from "../lib/server.mjs";
 
@@ -99,10 +100,10 @@ describe("changes of a PostgreSQL database", { skip: SKIP }, () => {
     database = freshDatabase({ sql: SETUP });
     dir = mkdtempSync(join(tmpdir(), "socle-pg-"));
     [one, two] = [await start(), await start()];
-    service = createClient(one.url, SERVICE_KEY, { auth: { persistSession: false }, realtime: { transport: WebSocket } });
+    service = createClient(one.url, SERVICE_KEY, { auth: { persistSession: false, autoRefreshToken: false }, realtime: { transport: WebSocket } });
   });
   after(async () => {
-    for (const c of clients) await c.realtime.disconnect();
+    for (const c of clients) await disconnect(c);
     await one?.stop();
     await two?.stop();
     database?.drop();
@@ -157,7 +158,7 @@ describe("changes of a PostgreSQL database", { skip: SKIP }, () => {
     for (let id = 1010; id < 1060; id += 10) writes.push([id, id + 9]);
     for (const ids of writes.slice(0, 2)) insert(ids);
     await dying.kill();
-    before.realtime.disconnect();
+    disconnect(before);
     for (const ids of writes.slice(2)) insert(ids);
     while (first.items.length > 0) seen.push(...(await first.take(1)));
     const then = client(two, { realtime: resumable({ last: new Map(last) }).realtime });
@@ -183,7 +184,7 @@ describe("changes of a PostgreSQL database", { skip: SKIP }, () => {
     psql(own.url, `INSERT INTO tasks VALUES (1, '${ADA}'); UPDATE tasks SET owner = '${BOB}'; DELETE FROM tasks`);
     assert.deepEqual([await hers.take(2), await his.take(2)], [["INSERT 1", "DELETE 1"], ["UPDATE 1", "DELETE 1"]]);
     assert.deepEqual([hers.items, his.items], [[], []]);
-    await Promise.all(clients.map((c) => c.realtime.disconnect()));
+    await Promise.all(clients.map(disconnect));
     await server.stop();
     own.drop();
     rmSync(app, { recursive: true, force: true });

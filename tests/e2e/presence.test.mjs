@@ -5,20 +5,11 @@ import { after, before, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { Phoenix } from "../lib/phoenix.mjs";
+import { numbers } from "../lib/random.mjs";
 import { Server } from "../lib/server.mjs";
 
 const TOPIC = "realtime:crowd";
 const PEOPLE = 16, STEPS = 4000, RESTS = 8;
-
-// The same numbers in every run: mulberry32.
-function numbers(seed) {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
 
 // A client as Phoenix has it: a state, then diffs.  Fails when somebody leaves who was not there, or comes twice.
 class Person {

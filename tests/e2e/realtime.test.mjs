@@ -5,6 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { createClient } from "@supabase/supabase-js";
 import WebSocket from "ws";
 
+import { disconnect } from "../lib/disconnect.mjs";
 import { ANON_KEY, SERVICE_KEY, Server, makeApp } from "../lib/server.mjs";
 
 const POLICIES = {
@@ -44,7 +45,7 @@ for (const vsn of ["1.0.0", "2.0.0"]) {
       });
     });
     after(async () => {
-      for (const client of clients) await client.realtime.disconnect();
+      for (const client of clients) await disconnect(client);
       await server?.stop();
     });
     const client = (key = ANON_KEY) => {
@@ -125,7 +126,7 @@ for (const vsn of ["1.0.0", "2.0.0"]) {
       assert.deepEqual(Object.keys(state).sort(), ["ada", "bob"]);
       assert.equal(state.ada[0].status, "writing");
       b.realtime.conn?.close(); // without leaving
-      await b.realtime.disconnect();
+      await disconnect(b);
       assert.equal((await left)[0].status, "reading");
       assert.deepEqual(Object.keys(ada.presenceState()), ["ada"]);
       assert.equal(await ada.untrack(), "ok");
@@ -157,7 +158,7 @@ describe("supabase-js, both versions in one room", () => {
   const clients = [];
   before(async () => (server = await Server.start({ env: { SOCLE_THREADS: "2" } })));
   after(async () => {
-    for (const client of clients) await client.realtime.disconnect();
+    for (const client of clients) await disconnect(client);
     await server?.stop();
   });
   const client = (vsn) => {

@@ -10,7 +10,7 @@ export function push3({ joinRef = "", ref = "", topic, event, meta = "", encodin
   return Buffer.concat([Buffer.from([3, ...texts.map((text) => text.length), encoding]), ...texts, Buffer.from(payload)]);
 }
 
-function read4(bytes) {
+export function read4(bytes) {
   if (bytes[0] !== 4) throw new Error(`a binary frame of kind ${bytes[0]}`);
   let at = 5;
   const take = (n) => bytes.subarray(at, (at += n)).toString();

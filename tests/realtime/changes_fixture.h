@@ -110,7 +110,7 @@ static void on_failed(const struct so_err *err, void *arg)
     write_down(ear, "failed: %s\n", err->message);
 }
 
-static const struct so_subscription_events EAR = {on_ready, on_heard, on_gap, on_failed};
+static const struct so_subscription_events EAR = {on_ready, on_heard, on_gap, on_failed, NULL};
 
 /* ---- the world ---- */
 

@@ -231,7 +231,7 @@ static void view_heard(const struct so_heard *heard, void *arg)
 static void events_alone_keep_a_view_true(void **state)
 {
     (void)state;
-    static const struct so_subscription_events VIEW = {view_ready, view_heard, NULL, NULL};
+    static const struct so_subscription_events VIEW = {view_ready, view_heard, NULL, NULL, NULL};
     static const char *const OWNERS[] = {"'ada'", "'bob'", "NULL"};
     const struct so_identity people[] = {USER("ada"), USER("bob")};
     struct view views[2] = {{.owner = "ada"}, {.owner = "bob"}};
@@ -362,7 +362,7 @@ static void ready_ids(int64_t seq, void *arg)
 static void one_message_names_all_listeners_that_it_is_for(void **state)
 {
     (void)state;
-    static const struct so_subscription_events IDS = {ready_ids, note_ids, NULL, NULL};
+    static const struct so_subscription_events IDS = {ready_ids, note_ids, NULL, NULL, NULL};
     struct so_listener listeners[] = {
         {.event = SO_STR("*"), .table = SO_STR("open")},
         {.event = SO_STR("DELETE"), .table = SO_STR("open")},

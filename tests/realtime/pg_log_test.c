@@ -42,7 +42,7 @@ static void count_failed(const struct so_err *err, void *arg)
     ((struct counter *)arg)->failed = true;
     fail_msg("%s", err->message);
 }
-static const struct so_subscription_events COUNTER = {count_ready, count_heard, count_gap, count_failed};
+static const struct so_subscription_events COUNTER = {count_ready, count_heard, count_gap, count_failed, NULL};
 
 static void count_on(struct so_changes *changes, struct counter *c, int64_t since)
 {

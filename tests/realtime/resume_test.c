@@ -68,7 +68,7 @@ static void count_failed(const struct so_err *err, void *arg)
     c->failed = true;
     c->subscription = NULL;
 }
-static const struct so_subscription_events COUNTER = {count_ready, count_heard, count_gap, count_failed};
+static const struct so_subscription_events COUNTER = {count_ready, count_heard, count_gap, count_failed, NULL};
 
 static void count_since(struct counter *c, int64_t since)
 {

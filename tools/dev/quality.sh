@@ -1,4 +1,4 @@
-# quality.sh: format, lint, fuzz, crash rounds.
+# quality.sh: format, lint, fuzz, crash rounds, histories.
 
 help_fmt() {
     echo './dev fmt: formats every C source and header with clang-format (.clang-format).'
@@ -99,4 +99,23 @@ dev_crash() {
     dev_build
     need_npm tests
     SOCLE="$PWD/build/socle" node tests/crash/rounds.mjs "${1:-100}"
+}
+
+help_histories() {
+    cat <<'HELP'
+./dev histories [N] [--seed S] [--postgres] [--nodes 1|2]
+
+N random histories (default 1000) of realtime against the real server: rows change, people with different rights listen, connections and
+servers break; then everybody must have heard what the committed rows say: in order, nothing lost, nothing twice, nothing that
+is not theirs; and know who is present.  Ten histories share a world; a failing one prints its seed and a trace.
+  --seed S      from this seed on; without N the round of that seed alone
+  --postgres    on PostgreSQL (one is started if SOCLE_TEST_POSTGRES names none), with one server or two
+HELP
+}
+
+dev_histories() {
+    dev_build
+    need_npm tests
+    case " $* " in *" --postgres "*) start_postgres ;; esac
+    SOCLE="$PWD/build/socle" node tests/histories/run.mjs "$@"
 }
