@@ -1,5 +1,5 @@
 // proxy.mjs: nginx in front of several servers, as many people run them: round robin, WebSockets passed on.
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -25,13 +25,7 @@ http {
   }
 }`;
 
-export const HAS_PROXY = (() => {
-  try {
-    return execFileSync("sh", ["-c", "command -v nginx || echo /usr/sbin/nginx"], { encoding: "utf8" }).trim();
-  } catch {
-    return false;
-  }
-})();
+const PATH = `${process.env.PATH}:/usr/sbin`; // where Debian has it
 
 const answers = (port) =>
   new Promise((done) => {
@@ -43,7 +37,7 @@ export async function startProxy(servers) {
   const dir = mkdtempSync(join(tmpdir(), "socle-proxy-"));
   const port = await freePort();
   writeFileSync(join(dir, "nginx.conf"), CONFIG({ port, ports: servers.map((server) => server.port) }));
-  const child = spawn(HAS_PROXY, ["-p", dir, "-c", "nginx.conf"], { stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn("nginx", ["-p", dir, "-c", "nginx.conf"], { env: { ...process.env, PATH }, stdio: ["ignore", "ignore", "inherit"] });
   const exited = new Promise((done) => child.on("exit", done));
   let isOver = false;
   exited.then(() => (isOver = true));
