@@ -12,6 +12,7 @@
 #include "model/logging.h"
 #include "model/logging_pg.h"
 #include "model/migrate.h"
+#include "model/notes_pg.h"
 #include "model/policy.h"
 
 enum { PLAN_MEMORY_MAX = 64 << 20, LIST_MAX = 1 << 20 };
@@ -102,14 +103,24 @@ static void put_logged(struct so_buf *b, const struct so_config *c, const struct
                           SO_STR_ARG(model->tables[i]->name));
 }
 
-/* PostgreSQL: which tables have the log's triggers.  A database of somebody else's is left alone, unless the setting names
- * its tables. */
+static bool is_log_asked_for(const struct so_config *c)
+{
+    return c->realtime && c->realtime_tables != NULL && c->realtime_tables[0] != '\0';
+}
+
+/* Whether schema `socle` of a PostgreSQL database is there for us.  A database of somebody else's is left alone, unless the
+ * setting names its tables. */
+static bool has_own_schema(const struct so_app *app, const struct so_model *model)
+{
+    return app->config->is_postgres && (is_log_asked_for(app->config) || (!app->is_foreign && model->table_count > 0));
+}
+
+/* PostgreSQL: which tables have the log's triggers. */
 static int log_tables(struct so_app *app, const struct so_model *model, struct so_err *err)
 {
     const struct so_config *c = app->config;
-    bool is_asked = c->realtime && c->realtime_tables != NULL && c->realtime_tables[0] != '\0';
-    bool is_ours = !app->is_foreign && model->table_count > 0;
-    if (!c->is_postgres || !(is_asked || is_ours))
+    bool is_asked = is_log_asked_for(c);
+    if (!has_own_schema(app, model))
         return SO_OK;
     struct so_buf list;
     so_buf_init(&list, LIST_MAX);
@@ -293,6 +304,36 @@ struct so_rest_settings so_app_rest_settings(const struct so_config *c)
     };
 }
 
+static int install_notes(void *arg, struct so_conn *conn, struct so_err *err)
+{
+    (void)arg;
+    return so_notes_pg_install(conn, err);
+}
+
+static void nodes_told(void *arg, const struct so_err *err)
+{
+    (void)arg;
+    if (err != NULL)
+        so_log(SO_LOG_WARN, "realtime does not reach the other servers of the database: %s", err->message);
+    else
+        so_log(SO_LOG_INFO, "realtime reaches the other servers of the database again");
+}
+
+/* Whether broadcast and presence go to the other servers of the database; makes what they need for it. */
+static int join_nodes(struct so_app *app, struct so_realtime_settings *out, struct so_err *err)
+{
+    const struct so_config *c = app->config;
+    bool joins = c->is_postgres && (c->realtime_nodes == SO_NODES_TRUE ||
+                                    (c->realtime_nodes == SO_NODES_AUTO && has_own_schema(app, app->snapshot->model)));
+    if (!joins)
+        return SO_OK;
+    out->nodes_db = app->db;
+    out->nodes_url = c->database_url;
+    out->nodes_timeout_ms = (unsigned)c->realtime_node_timeout_ms;
+    out->nodes_told = nodes_told;
+    return so_db_migrate(app->db, install_notes, NULL, err);
+}
+
 static struct so_realtime_settings realtime_settings(const struct so_config *c)
 {
     return (struct so_realtime_settings){
@@ -364,7 +405,9 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         rc = make_snapshot(app, &app->snapshot, &app->access, err);
     if (rc == SO_OK && config->realtime)
         rc = open_feed(app, err);
-    const struct so_realtime_settings realtime = realtime_settings(config);
+    struct so_realtime_settings realtime = realtime_settings(config);
+    if (rc == SO_OK)
+        rc = join_nodes(app, &realtime, err);
     if (rc == SO_OK)
         rc = so_realtime_open(&realtime, &app->realtime, err);
     if (rc != SO_OK) {

@@ -11,6 +11,7 @@ struct so_provider_settings;
 struct so_config_shown;
 
 /* How a request's transaction ends; the same order as its choices in config.c. */
+enum so_nodes_mode { SO_NODES_AUTO, SO_NODES_TRUE, SO_NODES_FALSE };
 enum so_config_tx_end { SO_TX_END_COMMIT, SO_TX_END_COMMIT_OVERRIDE, SO_TX_END_ROLLBACK, SO_TX_END_ROLLBACK_OVERRIDE };
 
 struct so_config {
@@ -83,6 +84,8 @@ struct so_config {
     int64_t realtime_presence_window_ms, realtime_posts, realtime_payload_max, realtime_queue_max, realtime_silence_ms;
     int64_t realtime_stall_ms;
     bool realtime_private_only;
+    int64_t realtime_nodes; /* enum so_nodes_mode */
+    int64_t realtime_node_timeout_ms;
 
     /* talk */
     int64_t log_level, log_format; /* enum so_log_level, enum so_log_format */

@@ -85,6 +85,8 @@ void so_app_metrics(struct so_app_loop *on, struct so_http_exchange *x, struct s
         {"socle_realtime_broadcasts_total", "counter", "Broadcasts taken from clients.", realtime.broadcasts},
         {"socle_realtime_deliveries_total", "counter", "Messages handed to WebSockets.", realtime.deliveries},
         {"socle_realtime_too_slow_total", "counter", "WebSockets closed because they did not read.", realtime.too_slow},
+        {"socle_realtime_nodes", "gauge", "Other servers on the database that are alive.", realtime.nodes},
+        {"socle_realtime_node_drops_total", "counter", "Broadcasts that they did not get.", realtime.node_drops},
     };
     for (size_t i = 0; i < COUNT_OF(METRICS); i++)
         so_buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", METRICS[i].name, METRICS[i].help, METRICS[i].name,

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "core/thread.h"
 #include "db/db.h"
 
 struct so_writer;
@@ -112,8 +113,6 @@ size_t so_writer_take(struct so_writer *w, struct so_db_job **out, size_t max);
 void so_writer_tell(struct so_writer *w, struct so_db_job *const *jobs, size_t count);
 /* After it so_writer_take() ends; new jobs are refused. */
 void so_writer_end(struct so_writer *w);
-/* Starts a thread; signals are for the main thread. */
-int so_thread_start(void *(*run)(void *), void *arg, pthread_t *out, struct so_err *err) SO_MUST_CHECK;
 /* Called on one of its threads? */
 bool so_writer_is_this_thread(const struct so_writer *w);
 /* run() of such a thread calls it first. */

@@ -1,7 +1,6 @@
 /* jobs.c: the queue of jobs in front of the threads that write. */
 #include "db/db_int.h"
 
-#include <signal.h>
 #include <string.h>
 
 static _Thread_local const struct so_writer *writer_of_this_thread;
@@ -99,16 +98,6 @@ void so_writer_end(struct so_writer *w)
     w->is_closing = true;
     pthread_cond_broadcast(&w->work);
     pthread_mutex_unlock(&w->lock);
-}
-
-int so_thread_start(void *(*run)(void *), void *arg, pthread_t *out, struct so_err *err)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(out, NULL, run, arg);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc == 0 ? SO_OK : so_fail(err, SO_EIO, "cannot start a thread: %s", strerror(rc));
 }
 
 void so_writer_stats(struct so_writer *w, struct so_db_stats *out)

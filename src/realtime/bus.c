@@ -15,6 +15,11 @@ struct so_str so_room_key(const struct so_room_name *room, char buffer[SO_WIRE_N
     return so_str(buffer, n + 1);
 }
 
+struct so_room_name so_room_of_key(struct so_str key)
+{
+    return (struct so_room_name){so_str_slice(key, 1, key.n), key.p[0] == 'p'};
+}
+
 static struct so_str copy_to(char **at, struct so_str s)
 {
     char *to = *at;
@@ -26,7 +31,7 @@ static struct so_str copy_to(char **at, struct so_str s)
 
 struct so_note *so_note_new(const struct so_note *of)
 {
-    size_t size = sizeof(*of) + of->room.topic.n + of->event.n + of->body.n + of->meta.n;
+    size_t size = sizeof(*of) + of->room.topic.n + of->event.n + of->body.n + of->meta.n + of->ref.n + of->previous.n;
     struct so_note *note = so_malloc(size);
     if (note == NULL)
         return NULL;
@@ -37,6 +42,9 @@ struct so_note *so_note_new(const struct so_note *of)
     note->event = copy_to(&at, of->event);
     note->body = copy_to(&at, of->body);
     note->meta = copy_to(&at, of->meta);
+    note->ref = copy_to(&at, of->ref);
+    note->previous = copy_to(&at, of->previous);
+    note->next = NULL;
     return note;
 }
 
@@ -67,6 +75,8 @@ struct so_bus {
     pthread_mutex_t lock;
     struct so_bus_member *first;
     size_t count;
+    void (*carry)(void *arg, struct so_note *note); /* NULL: to nobody; set while nobody publishes */
+    void *carry_arg;
 };
 
 int so_bus_new(struct so_bus **out, struct so_err *err)
@@ -165,9 +175,17 @@ static int make_deliveries(size_t count, struct delivery **out)
     return SO_OK;
 }
 
+void so_bus_set_carrier(struct so_bus *bus, void (*carry)(void *arg, struct so_note *note), void *arg)
+{
+    bus->carry = carry;
+    bus->carry_arg = arg;
+}
+
 int so_bus_publish(struct so_bus *bus, const struct so_bus_member *from, struct so_note *note)
 {
     struct delivery *ready = NULL;
+    if (from != NULL && bus->carry != NULL)
+        bus->carry(bus->carry_arg, note);
     pthread_mutex_lock(&bus->lock);
     int rc = make_deliveries(bus->count - (from != NULL ? 1 : 0), &ready);
     for (struct so_bus_member *m = bus->first; rc == SO_OK && m != NULL; m = m->next) {

@@ -3,8 +3,8 @@
  *   a channel --so_bus_publish()--> the bus --> every other loop of this process: receive(), on that loop
  *
  * Notes of one loop arrive in the order in which it published them.  Broadcast and presence know nothing of where the others
- * are, so a bus that also reaches other processes takes this one's place without a change above it: it carries a note's
- * room, kind and body, and gives what comes from outside to all loops (so_bus_publish() with from == NULL). Threads: any. */
+ * are: what a member publishes is also handed to the carrier (nodes.h), which takes it to other processes, and what those
+ * say goes to all loops (so_bus_publish() with from == NULL).   Threads: any. */
 #ifndef SO_REALTIME_BUS_H
 #define SO_REALTIME_BUS_H
 
@@ -16,7 +16,7 @@
 
 enum so_note_kind {
     SO_NOTE_BROADCAST,
-    SO_NOTE_PRESENCE /* body: {"joins":...,"leaves":...}, which is all that another process needs to know */
+    SO_NOTE_PRESENCE /* body: {"joins":...,"leaves":...} */
 };
 
 /* A room's name, and whether it is private: two rooms of one name do not hear each other. */
@@ -27,6 +27,8 @@ struct so_room_name {
 
 /* One text for both, for tables; `buffer` holds it.  topic: at most SO_WIRE_NAME_MAX bytes. */
 struct so_str so_room_key(const struct so_room_name *room, char buffer[SO_WIRE_NAME_MAX + 1]);
+/* And back; borrows from the key. */
+struct so_room_name so_room_of_key(struct so_str key);
 
 /* Never changes once made, so all threads may read it. */
 struct so_note {
@@ -36,6 +38,10 @@ struct so_note {
     struct so_str event, body, meta; /* event and meta of a broadcast */
     enum so_wire_encoding encoding;  /* of a broadcast */
     uint64_t version;                /* of presence: see presence.h */
+    /* Of presence, the same for other processes: under `ref` the key `event` says `meta` (empty: leaves), in place of what
+     * stood under `previous` (empty: of nothing). */
+    struct so_str ref, previous;
+    struct so_note *next; /* the carrier's */
 };
 
 /* A copy of all that `of` points to, with one reference.  NULL: out of memory. */
@@ -56,7 +62,11 @@ int so_bus_join(struct so_bus *bus, struct so_loop *loop, void (*receive)(struct
                 struct so_bus_member **out, struct so_err *err) SO_MUST_CHECK;
 void so_bus_leave(struct so_bus_member *member); /* NULL is fine */
 
-/* To all members but `from` (NULL: to all).  SO_ENOMEM: to none of them. */
+/* carry() gets each note that a member publishes, on the thread that does; nothing is published any more when it is taken
+ * away (NULL).  At most one. */
+void so_bus_set_carrier(struct so_bus *bus, void (*carry)(void *arg, struct so_note *note), void *arg);
+
+/* To all members but `from` (NULL: to all), and when it comes from a member to the carrier.  SO_ENOMEM: to no member. */
 int so_bus_publish(struct so_bus *bus, const struct so_bus_member *from, struct so_note *note) SO_MUST_CHECK;
 
 #endif

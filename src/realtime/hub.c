@@ -32,6 +32,12 @@ int so_realtime_open(const struct so_realtime_settings *settings, struct so_real
     int rc = so_bus_new(&rt->bus, err);
     if (rc == SO_OK)
         rc = so_presence_new(&rt->presence, err);
+    const struct so_nodes_options nodes = {.db = settings->nodes_db,
+                                           .listen_url = settings->nodes_url,
+                                           .timeout_ms = settings->nodes_timeout_ms,
+                                           .told = settings->nodes_told};
+    if (rc == SO_OK && nodes.db != NULL)
+        rc = so_nodes_open(&nodes, rt->bus, rt->presence, &rt->nodes, err);
     if (rc != SO_OK) {
         so_realtime_close(rt);
         return rc;
@@ -44,6 +50,7 @@ void so_realtime_close(struct so_realtime *rt)
 {
     if (rt == NULL)
         return;
+    so_nodes_close(rt->nodes);
     so_bus_free(rt->bus);
     so_presence_free(rt->presence);
     so_free(rt);
@@ -51,12 +58,17 @@ void so_realtime_close(struct so_realtime *rt)
 
 void so_realtime_get_stats(struct so_realtime *rt, struct so_realtime_stats *out)
 {
+    struct so_nodes_stats nodes = {0};
+    if (rt->nodes != NULL)
+        so_nodes_get_stats(rt->nodes, &nodes);
     *out = (struct so_realtime_stats){
         .sockets = __atomic_load_n(&rt->stats.sockets, __ATOMIC_RELAXED),
         .channels = __atomic_load_n(&rt->stats.channels, __ATOMIC_RELAXED),
         .broadcasts = __atomic_load_n(&rt->stats.broadcasts, __ATOMIC_RELAXED),
         .deliveries = __atomic_load_n(&rt->stats.deliveries, __ATOMIC_RELAXED),
         .too_slow = __atomic_load_n(&rt->stats.too_slow, __ATOMIC_RELAXED),
+        .nodes = nodes.peers,
+        .node_drops = nodes.dropped,
     };
 }
 

@@ -9,6 +9,7 @@
 #include "net/deadline.h"
 #include "realtime/caller.h"
 #include "realtime/join.h"
+#include "realtime/nodes.h"
 #include "realtime/presence.h"
 #include "realtime/realtime.h"
 #include "realtime/table.h"
@@ -25,6 +26,7 @@ struct so_realtime {
     struct so_realtime_settings settings;
     struct so_bus *bus;
     struct so_presence *presence;
+    struct so_nodes *nodes;         /* NULL: this process is alone */
     struct so_realtime_stats stats; /* atomics */
 };
 

@@ -13,7 +13,7 @@ enum { REF_SIZE = 18, DIFF_MAX = 64 << 20 };
 struct room {
     struct so_table_entry entry; /* in so_presence.rooms */
     struct so_hash_table groups;
-    char key[];
+    char key[]; /* so_room_key() */
 };
 
 struct group {
@@ -27,8 +27,9 @@ struct so_presence_entry {
     struct so_presence_entry *next, **at; /* of the group; what points to this one */
     struct group *group;
     struct so_note *leave; /* made beforehand: see so_presence_untrack() */
-    char ref[REF_SIZE];
-    struct so_str said; /* as it was tracked, to see that nothing has changed */
+    bool is_far;           /* of another process */
+    struct so_str ref;
+    struct so_str said; /* as it was tracked, to see that nothing has changed; not of a far one */
     struct so_str meta; /* with its references */
     char text[];
 };
@@ -148,13 +149,15 @@ static void unlink_entry(struct so_presence_entry *e)
 
 /* ---- what is said of it ---- */
 
-static void put_meta(struct so_buf *out, struct so_str said, const char *ref, const char *previous)
+/* previous: empty for none */
+static void put_meta(struct so_buf *out, struct so_str said, struct so_str ref, struct so_str previous)
 {
     bool is_empty = so_str_eq_c(said, "{}");
     so_buf_put(out, said.p, said.n - 1);
-    so_buf_printf(out, "%s\"phx_ref\":\"%s\"", is_empty ? "" : ",", ref); /* last, so that it outranks one of the user's */
-    if (previous != NULL)
-        so_buf_printf(out, ",\"phx_ref_prev\":\"%s\"", previous);
+    so_buf_puts(out, is_empty ? "" : ",");
+    so_buf_printf(out, "\"phx_ref\":\"%.*s\"", SO_STR_ARG(ref)); /* last, so that it outranks one of the user's */
+    if (previous.n > 0)
+        so_buf_printf(out, ",\"phx_ref_prev\":\"%.*s\"", SO_STR_ARG(previous));
     so_buf_putc(out, '}');
 }
 
@@ -170,18 +173,29 @@ static void put_side(struct so_buf *out, const char *side, struct so_str key, st
     so_buf_putc(out, '}');
 }
 
-/* joins, leaves: metas; empty for none.  NULL: out of memory. */
-static struct so_note *make_diff(const struct so_room_name *room, struct so_str key, struct so_str joins,
-                                 struct so_str leaves)
+/* What an entry is made of. */
+struct presence {
+    const struct so_room_name *room;
+    struct so_str key, ref, said, meta;
+};
+
+/* One entry comes, in place of another that goes; one of them may be NULL.  NULL: out of memory. */
+static struct so_note *make_diff(const struct so_room_name *room, struct so_str key, const struct so_presence_entry *joins,
+                                 const struct so_presence_entry *leaves)
 {
+    static const struct so_str NOTHING = SO_STR_INIT("");
+    struct so_note of = {.kind = SO_NOTE_PRESENCE, .room = *room, .event = key};
     struct so_buf body;
     so_buf_init(&body, DIFF_MAX);
     so_buf_putc(&body, '{');
-    put_side(&body, "joins", key, joins);
+    put_side(&body, "joins", key, joins == NULL ? NOTHING : joins->meta);
     so_buf_putc(&body, ',');
-    put_side(&body, "leaves", key, leaves);
+    put_side(&body, "leaves", key, leaves == NULL ? NOTHING : leaves->meta);
     so_buf_putc(&body, '}');
-    const struct so_note of = {.kind = SO_NOTE_PRESENCE, .room = *room, .body = so_buf_str(&body)};
+    of.body = so_buf_str(&body);
+    of.ref = joins != NULL ? joins->ref : leaves->ref;
+    of.meta = joins != NULL ? joins->meta : NOTHING;
+    of.previous = joins != NULL && leaves != NULL ? leaves->ref : NOTHING;
     struct so_note *note = body.rc == SO_OK ? so_note_new(&of) : NULL;
     so_buf_deinit(&body);
     return note;
@@ -195,34 +209,42 @@ static void free_entry(struct so_presence_entry *e)
     so_free(e);
 }
 
-static struct so_presence_entry *make_entry(const struct so_room_name *room, struct so_str key, struct so_str said,
-                                            const struct so_presence_entry *before)
+static struct so_str copy_to(char **at, struct so_str s)
+{
+    char *to = *at;
+    if (s.n > 0)
+        memcpy(to, s.p, s.n);
+    *at += s.n;
+    return so_str(to, s.n);
+}
+
+static struct so_presence_entry *make_entry(const struct presence *of, bool is_far)
+{
+    struct so_presence_entry *e = so_calloc(1, sizeof(*e) + of->ref.n + of->said.n + of->meta.n);
+    if (e == NULL)
+        return NULL;
+    char *at = e->text;
+    e->is_far = is_far;
+    e->ref = copy_to(&at, of->ref);
+    e->said = copy_to(&at, of->said);
+    e->meta = copy_to(&at, of->meta);
+    e->leave = make_diff(of->room, of->key, NULL, e);
+    if (e->leave != NULL)
+        return e;
+    free_entry(e);
+    return NULL;
+}
+
+static void draw_ref(char ref[REF_SIZE])
 {
     uint8_t random[8];
-    char ref[REF_SIZE] = "F";
-    struct so_buf meta;
     so_random_bytes(random, sizeof(random));
+    ref[0] = 'F';
     for (size_t i = 0; i < sizeof(random); i++) {
         ref[1 + 2 * i] = "0123456789ABCDEF"[random[i] >> 4];
         ref[2 + 2 * i] = "0123456789ABCDEF"[random[i] & 15];
     }
-    so_buf_init(&meta, DIFF_MAX);
-    put_meta(&meta, said, ref, before == NULL ? NULL : before->ref);
-    struct so_presence_entry *e = meta.rc == SO_OK ? so_calloc(1, sizeof(*e) + said.n + meta.len) : NULL;
-    if (e != NULL) {
-        memcpy(e->ref, ref, REF_SIZE);
-        memcpy(e->text, said.p, said.n);
-        memcpy(e->text + said.n, meta.p, meta.len);
-        e->said = so_str(e->text, said.n);
-        e->meta = so_str(e->text + said.n, meta.len);
-        e->leave = make_diff(room, key, so_str("", 0), e->meta);
-    }
-    so_buf_deinit(&meta);
-    if (e != NULL && e->leave == NULL) {
-        free_entry(e);
-        return NULL;
-    }
-    return e;
+    ref[REF_SIZE - 1] = '\0';
 }
 
 /* ---- in and out ---- */
@@ -243,17 +265,12 @@ static bool place(struct so_presence *p, const struct so_room_name *room, struct
     return group != NULL;
 }
 
-int so_presence_track(struct so_presence *p, const struct so_room_name *room, struct so_str key, struct so_str meta,
-                      struct so_presence_entry **entry, struct so_note **out_diff)
+static int track(struct so_presence *p, const struct presence *of, bool is_far, struct so_presence_entry **entry,
+                 struct so_note **out_diff)
 {
-    struct so_presence_entry *before = *entry;
-    if (before != NULL && so_str_eq(before->said, meta)) {
-        *out_diff = NULL;
-        return SO_OK;
-    }
-    struct so_presence_entry *e = make_entry(room, key, meta, before);
-    struct so_note *diff = e == NULL ? NULL : make_diff(room, key, e->meta, before == NULL ? so_str("", 0) : before->meta);
-    if (diff == NULL || !place(p, room, key, e, before, diff)) {
+    struct so_presence_entry *before = *entry, *e = make_entry(of, is_far);
+    struct so_note *diff = e == NULL ? NULL : make_diff(of->room, of->key, e, before);
+    if (diff == NULL || !place(p, of->room, of->key, e, before, diff)) {
         so_note_unref(diff);
         free_entry(e);
         return SO_ENOMEM;
@@ -262,6 +279,31 @@ int so_presence_track(struct so_presence *p, const struct so_room_name *room, st
     *entry = e;
     *out_diff = diff;
     return SO_OK;
+}
+
+int so_presence_track(struct so_presence *p, const struct so_room_name *room, struct so_str key, struct so_str meta,
+                      struct so_presence_entry **entry, struct so_note **out_diff)
+{
+    char ref[REF_SIZE];
+    struct so_buf full;
+    if (*entry != NULL && so_str_eq((*entry)->said, meta)) {
+        *out_diff = NULL;
+        return SO_OK;
+    }
+    draw_ref(ref);
+    so_buf_init(&full, DIFF_MAX);
+    put_meta(&full, meta, so_str_c(ref), *entry == NULL ? SO_STR("") : (*entry)->ref);
+    const struct presence of = {room, key, so_str_c(ref), meta, so_buf_str(&full)};
+    int rc = full.rc == SO_OK ? track(p, &of, false, entry, out_diff) : SO_ENOMEM;
+    so_buf_deinit(&full);
+    return rc;
+}
+
+int so_presence_place(struct so_presence *p, const struct so_room_name *room, struct so_str key, struct so_str ref,
+                      struct so_str meta, struct so_presence_entry **entry, struct so_note **out_diff)
+{
+    const struct presence of = {room, key, ref, SO_STR(""), meta};
+    return track(p, &of, true, entry, out_diff);
 }
 
 struct so_note *so_presence_untrack(struct so_presence *p, struct so_presence_entry **entry)
@@ -306,5 +348,29 @@ void so_presence_put_state(struct so_presence *p, const struct so_room_name *roo
     }
     so_buf_putc(out, '}');
     *out_version = p->version;
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void each_of_group(const struct so_room_name *room, const struct group *group,
+                          void (*fn)(void *arg, const struct so_note *one), void *arg)
+{
+    for (const struct so_presence_entry *e = group->first; e != NULL; e = e->next) {
+        const struct so_note one = {
+            .kind = SO_NOTE_PRESENCE, .room = *room, .event = group->entry.key, .ref = e->ref, .meta = e->meta};
+        if (!e->is_far)
+            fn(arg, &one);
+    }
+}
+
+void so_presence_each_own(struct so_presence *p, void (*fn)(void *arg, const struct so_note *one), void *arg)
+{
+    pthread_mutex_lock(&p->lock);
+    for (const struct so_table_entry *r = so_hash_table_first(&p->rooms); r != NULL; r = so_hash_table_next(&p->rooms, r)) {
+        const struct room *room = SO_CONTAINER_OF((uintptr_t)r, struct room, entry);
+        const struct so_room_name name = so_room_of_key(r->key);
+        const struct so_hash_table *groups = &room->groups;
+        for (const struct so_table_entry *g = so_hash_table_first(groups); g != NULL; g = so_hash_table_next(groups, g))
+            each_of_group(&name, SO_CONTAINER_OF((uintptr_t)g, struct group, entry), fn, arg);
+    }
     pthread_mutex_unlock(&p->lock);
 }

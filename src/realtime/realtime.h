@@ -1,7 +1,7 @@
 /* realtime.h: Phoenix channels as supabase-js speaks them (PROTOCOL.md sections 7 and 8): broadcast, presence, changes of
  * the database.
  *
- *   struct so_realtime   one per process: settings, the bus between loops, presence
+ *   struct so_realtime   one per process: settings, the bus between loops, presence, what is said to other processes
  *   struct so_hub        one per event loop: its sockets, their channels, its rooms
  *
  *   frame -> wire.c -> socket.c (which channel?) -> channel.c (join, leave, token) | talk.c (broadcast, presence)
@@ -32,6 +32,11 @@ struct so_realtime_settings {
     int64_t stall_ms;        /* changes wait for room in the queue, and nothing of it is read: closed with 1013 */
     int64_t silence_ms;      /* without a message, such as a heartbeat: closed */
     bool private_only;       /* public channels are off */
+    /* Other processes on the same PostgreSQL, whose clients hear ours and are heard: see nodes.h. */
+    struct so_db *nodes_db;    /* NULL: there are none */
+    const char *nodes_url;     /* where to LISTEN; borrowed */
+    unsigned nodes_timeout_ms; /* one that says nothing for so long is dead: its presences leave */
+    void (*nodes_told)(void *arg, const struct so_err *err); /* they cannot be reached, or can again (NULL) */
 };
 extern const struct so_realtime_settings SO_REALTIME_SETTINGS_DEFAULT;
 
@@ -45,6 +50,7 @@ struct so_realtime_stats {
     uint64_t broadcasts;        /* taken from clients, sockets and HTTP alike */
     uint64_t deliveries;        /* messages handed to sockets: broadcasts, presence, changes */
     uint64_t too_slow;          /* sockets closed because they did not read */
+    uint64_t nodes, node_drops; /* other processes that are alive; broadcasts that they did not get: see nodes.h */
 };
 void so_realtime_get_stats(struct so_realtime *rt, struct so_realtime_stats *out);
 

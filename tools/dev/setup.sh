@@ -2,7 +2,7 @@
 
 PACKAGES_BUILD=(gcc meson ninja-build pkg-config libuv1-dev libssl-dev libsqlite3-dev libpcre2-dev libargon2-dev libidn2-dev
     libunistring-dev libcrypt-dev zlib1g-dev libcurl4-openssl-dev libpq-dev)
-PACKAGES_TEST=(libcmocka-dev nodejs chromium curl openssl sqlite3 postgresql libtest-json-schema-acceptance-perl)
+PACKAGES_TEST=(libcmocka-dev nodejs chromium curl openssl sqlite3 postgresql nginx-light libtest-json-schema-acceptance-perl)
 PACKAGES_LINT=(clang clang-format clang-tidy libclang-rt-14-dev)
 PACKAGES_BENCH=(wrk nginx-light libsimdjson-dev g++ postgresql)
 
