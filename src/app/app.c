@@ -308,6 +308,8 @@ static struct so_realtime_settings realtime_settings(const struct so_config *c)
         .queue_max = (size_t)c->realtime_queue_max,
         .silence_ms = c->realtime_silence_ms,
         .private_only = c->realtime_private_only,
+        .replay_seconds = c->realtime_replay_s,
+        .replay_bytes = c->realtime_replay_bytes,
     };
 }
 
@@ -363,7 +365,9 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
         rc = make_snapshot(app, &app->snapshot, &app->access, err);
     if (rc == SO_OK && config->realtime)
         rc = open_feed(app, err);
-    const struct so_realtime_settings realtime = realtime_settings(config);
+    struct so_realtime_settings realtime = realtime_settings(config);
+    if (config->realtime_replay_s > 0)
+        realtime.replay_db = app->db;
     if (rc == SO_OK)
         rc = so_realtime_open(&realtime, &app->realtime, err);
     if (rc != SO_OK) {

@@ -82,6 +82,7 @@ struct so_config {
     int64_t realtime_connections_max, realtime_channels_max, realtime_joins, realtime_events, realtime_presence_calls;
     int64_t realtime_presence_window_ms, realtime_posts, realtime_payload_max, realtime_queue_max, realtime_silence_ms;
     bool realtime_private_only;
+    int64_t realtime_replay_s, realtime_replay_bytes;
 
     /* talk */
     int64_t log_level, log_format; /* enum so_log_level, enum so_log_format */

@@ -31,6 +31,9 @@ int so_realtime_open(const struct so_realtime_settings *settings, struct so_real
     int rc = so_bus_new(&rt->bus, err);
     if (rc == SO_OK)
         rc = so_presence_new(&rt->presence, err);
+    const struct so_store_options store = {settings->replay_db, settings->replay_seconds, settings->replay_bytes};
+    if (rc == SO_OK && store.db != NULL)
+        rc = so_store_open(&store, &rt->store, err);
     if (rc != SO_OK) {
         so_realtime_close(rt);
         return rc;
@@ -45,6 +48,7 @@ void so_realtime_close(struct so_realtime *rt)
         return;
     so_bus_free(rt->bus);
     so_presence_free(rt->presence);
+    so_store_close(rt->store);
     so_free(rt);
 }
 

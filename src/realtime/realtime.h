@@ -31,6 +31,9 @@ struct so_realtime_settings {
     size_t queue_max;        /* bytes that wait for a client who does not read: closed with 1013 */
     int64_t silence_ms;      /* without a message, such as a heartbeat: closed */
     bool private_only;       /* public channels are off */
+    struct so_db *replay_db; /* where broadcasts are kept for replay; NULL: nowhere */
+    int64_t replay_seconds;  /* for so long at most */
+    int64_t replay_bytes;    /* of all of them */
 };
 extern const struct so_realtime_settings SO_REALTIME_SETTINGS_DEFAULT;
 
