@@ -350,6 +350,8 @@ static struct so_realtime_settings realtime_settings(const struct so_config *c)
         .stall_ms = c->realtime_stall_ms,
         .silence_ms = c->realtime_silence_ms,
         .private_only = c->realtime_private_only,
+        .replay_seconds = c->realtime_replay_s,
+        .replay_bytes = c->realtime_replay_bytes,
     };
 }
 
@@ -408,6 +410,8 @@ int so_app_open(const struct so_config *config, enum so_app_migrate mode, struct
     struct so_realtime_settings realtime = realtime_settings(config);
     if (rc == SO_OK)
         rc = join_nodes(app, &realtime, err);
+    if (config->realtime_replay_s > 0)
+        realtime.replay_db = app->db;
     if (rc == SO_OK)
         rc = so_realtime_open(&realtime, &app->realtime, err);
     if (rc != SO_OK) {

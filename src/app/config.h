@@ -86,6 +86,7 @@ struct so_config {
     bool realtime_private_only;
     int64_t realtime_nodes; /* enum so_nodes_mode */
     int64_t realtime_node_timeout_ms;
+    int64_t realtime_replay_s, realtime_replay_bytes;
 
     /* talk */
     int64_t log_level, log_format; /* enum so_log_level, enum so_log_format */

@@ -138,6 +138,10 @@ static bool run(struct so_str sql, struct so_conn *conn, const struct so_access_
 {
     struct so_stmt *st;
     bool is_row = false;
+    if (conn == NULL) {
+        so_fail(err, SO_EDENIED, "the policies of private channels cannot be asked here");
+        return false;
+    }
     so_conn_set_deadline(conn, so_clock_mono_ns() + BUDGET_NS);
     if (so_conn_prepare(conn, sql, &st, err) != SO_OK)
         return false;

@@ -29,7 +29,8 @@ struct so_access_question {
     struct so_str topic;   /* without "realtime:" */
     const char *extension; /* "broadcast", "presence" */
 };
-/* May they?  false whenever it cannot be found out; `err` says why then. */
+/* May they?  conn is NULL on PostgreSQL, where conditions cannot be asked on a loop: no.  false whenever it cannot be found
+ * out; `err` says why then. */
 bool so_access_ask(const struct so_access *a, struct so_conn *conn, const struct so_access_question *q, struct so_err *err);
 
 #endif

@@ -58,6 +58,7 @@ void channel_end(struct channel *ch)
     s->channel_count--;
     hub_count(&s->hub->rt->stats.channels, -1);
     hear_end(ch);
+    replay_end(ch);
     ch->has_presence = false; /* those who leave are not told so */
     talk_presence_leave(ch);
     room_remove(s->hub, ch);
@@ -210,6 +211,9 @@ static int check_rules(struct socket *s, const struct so_wire_message *m, const 
     } RULES[] = {
         {m->topic.n == PREFIX.n, "TopicNameRequired", "You must provide a topic name"},
         {join->is_private ? false : settings->private_only, "PrivateOnly", "This project only allows private channels"},
+        {join->replay != SO_REPLAY_NONE && !join->is_private, "UnableToReplayMessages",
+         "Replay is not allowed for public channels"},
+        {join->replay == SO_REPLAY_WRONG, "UnableToReplayMessages", "Replay params are not valid"},
         {!so_window_take(&s->joins, hub_now_ms(s->hub), 1000, settings->joins_per_second), "ClientJoinRateLimitReached",
          "Too many joins per second"},
         {s->channel_count >= settings->channels_max, "ChannelRateLimitReached", "Too many channels"},
@@ -281,6 +285,7 @@ void channel_join(struct socket *s, const struct so_wire_message *m)
     reply_joined(ch, m, &hearing);
     if (ch->has_presence && channel_may(ch, MAY_HEAR_PRESENCE))
         talk_presence_state(ch);
+    replay_begin(ch, &join);
     hear_tell(ch, &hearing);
 }
 

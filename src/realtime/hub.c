@@ -38,6 +38,9 @@ int so_realtime_open(const struct so_realtime_settings *settings, struct so_real
                                            .told = settings->nodes_told};
     if (rc == SO_OK && nodes.db != NULL)
         rc = so_nodes_open(&nodes, rt->bus, rt->presence, &rt->nodes, err);
+    const struct so_store_options store = {settings->replay_db, settings->replay_seconds, settings->replay_bytes};
+    if (rc == SO_OK && store.db != NULL)
+        rc = so_store_open(&store, &rt->store, err);
     if (rc != SO_OK) {
         so_realtime_close(rt);
         return rc;
@@ -53,6 +56,7 @@ void so_realtime_close(struct so_realtime *rt)
     so_nodes_close(rt->nodes);
     so_bus_free(rt->bus);
     so_presence_free(rt->presence);
+    so_store_close(rt->store);
     so_free(rt);
 }
 

@@ -12,6 +12,7 @@
 #include "realtime/nodes.h"
 #include "realtime/presence.h"
 #include "realtime/realtime.h"
+#include "realtime/store.h"
 #include "realtime/table.h"
 #include "realtime/window.h"
 #include "ws/ws.h"
@@ -27,6 +28,7 @@ struct so_realtime {
     struct so_bus *bus;
     struct so_presence *presence;
     struct so_nodes *nodes;         /* NULL: this process is alone */
+    struct so_store *store;         /* NULL: nothing is kept */
     struct so_realtime_stats stats; /* atomics */
 };
 
@@ -101,7 +103,9 @@ struct channel {
     uint64_t presence_version;          /* diffs up to here were in the state that it was given */
     struct so_window presence_calls;
     struct so_subscription *subscription;
-    unsigned may, asked; /* MAY_...: granted, and known; all of both in public channels */
+    struct replay *replay;    /* NULL: none was asked for, or it told nothing */
+    struct receipt *receipts; /* answers that wait for the store */
+    unsigned may, asked;      /* MAY_...: granted, and known; all of both in public channels */
     bool acks, hears_itself, has_presence;
     char text[];
 };
@@ -132,7 +136,9 @@ bool room_add(struct room *room, struct channel *ch) SO_MUST_CHECK;
 void room_remove(struct so_hub *hub, struct channel *ch);
 void room_drop_if_empty(struct so_hub *hub, struct room *room);
 /* To the members of this loop, but not to `except` (may be NULL). */
-void room_deliver(struct so_hub *hub, const struct so_note *note, const struct channel *except);
+void room_deliver(struct so_hub *hub, struct so_note *note, const struct channel *except);
+/* To one of them. */
+void room_send(struct channel *ch, const struct so_note *note);
 /* To them and to all other loops. */
 void room_tell(struct so_hub *hub, struct so_note *note, const struct channel *except);
 void room_receive(struct so_note *note, void *hub);
@@ -167,6 +173,22 @@ void channel_end(struct channel *ch);
 bool channel_reconsider(struct channel *ch);
 /* Whether the policies let it; asked the first time only. */
 bool channel_may(struct channel *ch, unsigned wish);
+
+/* ---- replay.c ---- */
+
+/* After the join's reply: tells what was kept, then what came meanwhile, nothing twice. */
+void replay_begin(struct channel *ch, const struct so_join *join);
+/* A broadcast that is not for now: it waits for its turn, or has been told. */
+bool replay_takes(struct channel *ch, struct so_note *note);
+void replay_end(struct channel *ch);
+/* The time to live that metadata of a broadcast asks for.  False: none; *out_fault: it is none. */
+bool replay_read_persist(struct so_str meta, struct so_arena *arena, int64_t *out_seconds, const char **out_fault);
+/* Keeps a note under an id of its own and tells it.  done() as of so_store_put(), not called when it says (else NULL) why it
+ * is neither kept nor told. */
+const char *replay_put(struct so_hub *hub, const struct so_note *note, int64_t seconds, const struct channel *except,
+                       void (*done)(void *arg, const struct so_err *err), void *arg);
+/* The same for a channel, whose `m` is answered once it is durable. */
+const char *replay_keep(struct channel *ch, const struct so_wire_message *m, const struct so_note *note, int64_t seconds);
 
 /* ---- talk.c ---- */
 

@@ -21,6 +21,22 @@ static int64_t since_of(const struct so_json *config)
     return v != NULL && so_json_is_number(v) && so_json_to_i64(v, &since) && since >= 0 ? since : -1;
 }
 
+static bool is_count(const struct so_json *v, int64_t *out)
+{
+    return v != NULL && so_json_is_number(v) && so_json_to_i64(v, out) && *out >= 0;
+}
+
+static void read_replay(const struct so_json *v, struct so_join *out)
+{
+    const struct so_json *limit = so_json_get(v, SO_STR("limit"));
+    if (v == NULL || v->type == SO_JSON_NULL)
+        return;
+    out->replay_limit = SO_REPLAY_LIMIT;
+    bool is_right = is_count(so_json_get(v, SO_STR("since")), &out->replay_since_ms) &&
+                    (limit == NULL || limit->type == SO_JSON_NULL || is_count(limit, &out->replay_limit));
+    out->replay = is_right ? SO_REPLAY_WANTED : SO_REPLAY_WRONG;
+}
+
 void so_join_read(const struct so_json *payload, struct so_join *out)
 {
     const struct so_json *config = so_json_get(payload, SO_STR("config"));
@@ -39,4 +55,5 @@ void so_join_read(const struct so_json *payload, struct so_join *out)
         .listeners = listeners != NULL && listeners->type == SO_JSON_ARRAY && listeners->len > 0 ? listeners : NULL,
         .since = since_of(config),
     };
+    read_replay(so_json_get(broadcast, SO_STR("replay")), out);
 }

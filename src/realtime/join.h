@@ -5,6 +5,8 @@
 
 #include "json/json.h"
 
+enum so_join_replay { SO_REPLAY_NONE, SO_REPLAY_WANTED, SO_REPLAY_WRONG /* what should be numbers are none */ };
+
 struct so_join {
     bool acks, hears_itself;         /* config.broadcast: ack, self */
     bool has_presence;               /* config.presence.enabled */
@@ -12,10 +14,12 @@ struct so_join {
     struct so_str presence_key;      /* config.presence.key; empty: one is made */
     struct so_str token;             /* access_token; empty: none, or an API key, which says nothing new */
     const struct so_json *listeners; /* config.postgres_changes, an array; NULL: none */
-    int64_t since;                   /* config.postgres_changes_options.since; -1: from now on */
+    enum so_join_replay replay;      /* config.broadcast.replay */
+    int64_t replay_since_ms, replay_limit;
+    int64_t since; /* config.postgres_changes_options.since; -1: from now on */
 };
 
-enum { SO_PRESENCE_KEY_MAX = 255 };
+enum { SO_PRESENCE_KEY_MAX = 255, SO_REPLAY_LIMIT = 25 /* when the client says none */ };
 
 void so_join_read(const struct so_json *payload, struct so_join *out);
 /* A token as it comes in joins and access_token events: empty when it is null, no text or an API key. */

@@ -1,7 +1,8 @@
 /* publish.c: broadcasts over HTTP (PROTOCOL.md section 8).
  *
  *   POST .../broadcast                                {"messages":[{"topic","event","payload","private"}]}
- *   POST .../broadcast/{topic}/events/{event}         the body is the payload, JSON or bytes; ?private=true */
+ *   POST .../broadcast/{topic}/events/{event}         the body is the payload, JSON or bytes; ?private=true,
+ *                                                     ?persist=true or ?persist[ttl]=SECONDS: kept for replay */
 #include <stdio.h>
 
 #include "http/url.h"
@@ -62,6 +63,12 @@ static bool tell(const struct post *p, const struct so_note *of)
     room_tell(p->hub, note, NULL);
     so_note_unref(note);
     return true;
+}
+
+static const char *keep(const struct post *p, const struct so_note *of, int64_t seconds)
+{
+    hub_count(&p->hub->rt->stats.broadcasts, 1);
+    return replay_put(p->hub, of, seconds, NULL, NULL, NULL);
 }
 
 /* ---- a list of messages ---- */
@@ -128,13 +135,37 @@ static bool read_path(const struct post *p, struct so_str path, struct so_str *o
            so_http_decode(p->x->arena, event, false, out_event) == SO_OK && out_event->n <= SO_WIRE_NAME_MAX;
 }
 
-static bool asks_for_private(struct so_str query)
+struct query {
+    bool is_private, persists;
+    int64_t seconds; /* of persist: so_store_put() */
+    const char *fault;
+};
+
+static void read_pair(const struct post *p, struct so_str pair, struct query *out)
 {
-    struct so_str pair;
-    while (query.p != NULL && so_str_split(&query, '&', &pair))
-        if (so_str_eq(pair, SO_STR("private=true")))
-            return true;
-    return false;
+    struct so_str name, decoded, value = pair;
+    (void)so_str_split(&value, '=', &name);
+    if (so_http_decode(p->x->arena, name, true, &decoded) != SO_OK)
+        return;
+    if (so_str_eq(decoded, SO_STR("private")))
+        out->is_private = so_str_eq(value, SO_STR("true"));
+    if (so_str_eq(decoded, SO_STR("persist")))
+        out->persists = so_str_eq(value, SO_STR("true"));
+    if (so_str_eq(decoded, SO_STR("persist[ttl]"))) {
+        out->persists = true;
+        if (!so_str_to_i64(value, &out->seconds) || out->seconds <= 0)
+            out->fault = "persist[ttl] is a number of seconds";
+    }
+}
+
+static void read_query(const struct post *p, struct query *out)
+{
+    struct so_str pair, rest = p->x->req.query;
+    *out = (struct query){.seconds = INT64_MAX};
+    while (rest.p != NULL && so_str_split(&rest, '&', &pair))
+        read_pair(p, pair, out);
+    if (out->persists && !out->is_private)
+        out->fault = "messages of public channels are not kept";
 }
 
 /* Answers with what is wrong; 0: nothing. */
@@ -171,14 +202,18 @@ static void publish_one(const struct post *p, struct so_str path)
         reply(p, 404, "message", "the path is /api/broadcast/{topic}/events/{event}");
         return;
     }
+    struct query query;
     int status = check_body(p, &note, &text);
-    note.room.is_private = asks_for_private(p->x->req.query);
+    read_query(p, &query);
+    note.room.is_private = query.is_private;
     if (status != 0)
         reply(p, status, "message", text);
+    else if (query.fault != NULL)
+        reply(p, 422, "message", query.fault);
     else if (note.room.is_private && !may_speak(p, name))
         reply(p, 403, "message", "You do not have permissions to write to this Channel topic");
-    else if (!tell(p, &note))
-        reply(p, 503, "message", "out of memory");
+    else if ((text = query.persists ? keep(p, &note, query.seconds) : tell(p, &note) ? NULL : "out of memory") != NULL)
+        reply(p, 503, "message", text);
     else
         reply(p, 202, NULL, NULL);
 }

@@ -37,6 +37,9 @@ struct so_realtime_settings {
     const char *nodes_url;     /* where to LISTEN; borrowed */
     unsigned nodes_timeout_ms; /* one that says nothing for so long is dead: its presences leave */
     void (*nodes_told)(void *arg, const struct so_err *err); /* they cannot be reached, or can again (NULL) */
+    struct so_db *replay_db;                                 /* where broadcasts are kept for replay; NULL: nowhere */
+    int64_t replay_seconds;                                  /* for so long at most */
+    int64_t replay_bytes;                                    /* of all of them */
 };
 extern const struct so_realtime_settings SO_REALTIME_SETTINGS_DEFAULT;
 

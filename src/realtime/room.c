@@ -100,7 +100,19 @@ static bool hears(const struct channel *ch, const struct so_note *note)
     return ch->has_presence && (ch->may & MAY_HEAR_PRESENCE) != 0 && note->version > ch->presence_version;
 }
 
-void room_deliver(struct so_hub *hub, const struct so_note *note, const struct channel *except)
+void room_send(struct channel *ch, const struct so_note *note)
+{
+    struct so_hub *hub = ch->socket->hub;
+    struct form form = {false, NULL};
+    if (!hears(ch, note) || hub_refuses(hub, ch->caller))
+        return;
+    make_form(hub, ch->socket->version, note, &form);
+    if (form.frame != NULL)
+        socket_send_frame(ch->socket, form.frame);
+    so_ws_frame_unref(form.frame);
+}
+
+void room_deliver(struct so_hub *hub, struct so_note *note, const struct channel *except)
 {
     char buffer[SO_WIRE_NAME_MAX + 1];
     struct so_table_entry *e = so_hash_table_find(&hub->rooms, so_room_key(&note->room, buffer));
@@ -111,7 +123,7 @@ void room_deliver(struct so_hub *hub, const struct so_note *note, const struct c
     for (size_t i = 0; i < room->count; i++) {
         struct channel *ch = room->members[i];
         struct form *form = &forms[ch->socket->version];
-        if (ch == except || !hears(ch, note) || hub_refuses(hub, ch->caller))
+        if (ch == except || !hears(ch, note) || hub_refuses(hub, ch->caller) || replay_takes(ch, note))
             continue;
         if (!form->is_made)
             make_form(hub, ch->socket->version, note, form);

@@ -41,6 +41,26 @@ static bool tell_broadcast(struct channel *ch, const struct so_note *of)
     return true;
 }
 
+/* One that is to be kept: clients show what they are told as "error". */
+static void talk_kept(struct channel *ch, const struct so_wire_message *m, struct so_note *note, int64_t seconds,
+                      const char *fault)
+{
+    struct so_buf response;
+    if (note->body.n > ch->socket->hub->rt->settings.payload_max)
+        fault = "payload_size_exceeded";
+    if (fault == NULL)
+        fault = replay_keep(ch, m, note, seconds);
+    if (fault == NULL || !ch->acks)
+        return;
+    so_buf_init(&response, TEXT_MAX);
+    so_buf_lit(&response, "{\"error\":");
+    so_json_put_str(&response, so_str_c(fault));
+    so_buf_putc(&response, '}');
+    if (response.rc == SO_OK)
+        socket_reply(ch->socket, m, false, so_buf_str(&response));
+    so_buf_deinit(&response);
+}
+
 void talk_broadcast(struct channel *ch, const struct so_wire_message *m)
 {
     struct so_hub *hub = ch->socket->hub;
@@ -50,6 +70,11 @@ void talk_broadcast(struct channel *ch, const struct so_wire_message *m)
     hub_count(&hub->rt->stats.broadcasts, 1);
     read_broadcast(hub, m, &note);
     const char *fault = NULL;
+    int64_t seconds;
+    if (m->meta.n > 0 && replay_read_persist(m->meta, &hub->scratch, &seconds, &fault)) {
+        talk_kept(ch, m, &note, seconds, fault);
+        return;
+    }
     if (note.body.n > hub->rt->settings.payload_max)
         fault = "payload_size_exceeded";
     else if (hub->payload.rc != SO_OK || !tell_broadcast(ch, &note))

@@ -113,10 +113,10 @@ int so_wire_read_binary(struct so_str frame, struct so_arena *arena, struct so_w
     if (sum > frame.n - PUSH_HEAD)
         return SO_EINVAL;
     struct so_wire_message m = {.event = SO_STR("broadcast"), .encoding = (enum so_wire_encoding)head[6]};
-    struct so_str rest = so_str_slice(frame, PUSH_HEAD, frame.n), meta;
+    struct so_str rest = so_str_slice(frame, PUSH_HEAD, frame.n);
     if (!take_ref(&rest, lengths[0], arena, &m.join_ref) || !take_ref(&rest, lengths[1], arena, &m.ref) ||
         !take_text(&rest, lengths[2], arena, &m.topic) || !take_text(&rest, lengths[3], arena, &m.user_event) ||
-        !take_text(&rest, lengths[4], arena, &meta))
+        !take_text(&rest, lengths[4], arena, &m.meta))
         return SO_ENOMEM;
     m.body = rest;
     if (m.encoding == SO_WIRE_JSON) { /* other clients will parse it: it must be JSON indeed */

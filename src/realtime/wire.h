@@ -31,6 +31,7 @@ struct so_wire_message {
     const struct so_json *payload; /* NULL: a binary broadcast */
     /* Of a binary broadcast only: event is "broadcast". */
     struct so_str user_event, body;
+    struct so_str meta; /* JSON as the client wrote it, or empty */
     enum so_wire_encoding encoding;
 };
 
